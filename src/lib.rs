@@ -1,0 +1,1 @@
+//! Pinfold keeps AWS Lambda functions and aliases at the versions that Git names.
