@@ -1,1 +1,7 @@
 //! Pinfold keeps AWS Lambda functions and aliases at the versions that Git names.
+//!
+//! The crate is the machinery behind the `pinfold` binary. `docs/ARCHITECTURE.md` is the map: which room
+//! does what, and who may enter which.
+
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,33 @@
+//! The vocabulary of Pinfold: names that parse or refuse, desired and observed functions, policy. No I/O, no serde.
+//!
+//! Every type here is valid by construction: what exists has passed its check. Nothing here is
+//! serialisable, so that no file format or wire freezes the core; the rooms that read and write
+//! formats translate.
+
+mod artifact;
+mod desired;
+mod name;
+mod observed;
+mod policy;
+mod publication;
+mod resolution;
+mod sha256;
+mod source;
+
+pub use artifact::{ArtifactError, ArtifactTemplate, Placeholders, S3Location};
+pub use desired::{
+    DesiredArtifact, DesiredFunction, DesiredState, Fault, FaultReason, FaultyFunction, Target, TargetFailure,
+};
+pub use name::{
+    AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, NameError, Region, RevisionId,
+    TargetName, Version,
+};
+pub use observed::{
+    ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState, PackageKind,
+    PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, Weight,
+};
+pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp};
+pub use publication::Publication;
+pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedObject};
+pub use sha256::{CodeSha256, Sha256Error};
+pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};

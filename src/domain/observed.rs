@@ -1,0 +1,169 @@
+//! What Lambda says is live. Holds facts as they were read; an unread thing is never an absent one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::name::{AccountId, AliasName, RevisionId, Version};
+use super::publication::Publication;
+use super::sha256::CodeSha256;
+
+/// What reading one function came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ObservedState {
+    /// It was read whole.
+    Found(Box<ObservedFunction>),
+    /// Lambda said that it does not exist.
+    Missing,
+    /// It could not be read; whether it exists is not known.
+    Unreadable(ReadFailure),
+}
+
+/// Why a function could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFailure {
+    /// The class of the failure.
+    pub kind: ReadFailureKind,
+    /// What was called and what came back, in one line.
+    pub message: String,
+}
+
+/// The class of a failed read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFailureKind {
+    /// The credentials may not read it.
+    AccessDenied,
+    /// Anything else: throttled, out of reach, an answer that makes no sense.
+    Other,
+}
+
+/// One function as Lambda describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedFunction {
+    /// The account in its ARN.
+    pub account: Option<AccountId>,
+    /// `$LATEST`.
+    pub latest: LatestCode,
+    /// Every alias.
+    pub aliases: BTreeMap<AliasName, ObservedAlias>,
+    /// Every published version.
+    pub versions: BTreeMap<Version, PublishedVersion>,
+}
+
+impl ObservedFunction {
+    /// Returns the hash behind a version, `$LATEST` included; `None` where Lambda shows none.
+    pub fn sha256_of(&self, version: FunctionVersion) -> Option<CodeSha256> {
+        match version {
+            FunctionVersion::Latest => self.latest.sha256,
+            FunctionVersion::Number(number) => self.versions.get(&number).map(|v| v.sha256),
+        }
+    }
+
+    /// Returns the newest version that can serve `sha256` with `$LATEST`'s present configuration.
+    ///
+    /// An older snapshot with another configuration may name a role, a subnet or a secret that is
+    /// gone, so it does not count; nor does one whose configuration could not be read whole.
+    pub fn reusable_version(&self, sha256: CodeSha256) -> Option<Version> {
+        let wanted = self.latest.config?;
+        self.versions
+            .iter()
+            .rev()
+            .find(|(_, version)| version.sha256 == sha256 && version.usable && version.config == Some(wanted))
+            .map(|(number, _)| *number)
+    }
+}
+
+/// `$LATEST` of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatestCode {
+    /// The hash of its code; already the new one while an update is in progress, absent for images.
+    pub sha256: Option<CodeSha256>,
+    /// The guard for UpdateFunctionCode. Rotates when an update is accepted, again when it is complete,
+    /// and when a version is published.
+    pub revision: RevisionId,
+    /// Whether the last update is complete.
+    pub update: UpdateStatus,
+    /// How the code is packed.
+    pub package: PackageKind,
+    /// The instruction set, to be sent again with new code: UpdateFunctionCode's own default is x86_64.
+    pub architecture: Option<String>,
+    /// The configuration that a version published now would hold; `None` where it could not be read whole.
+    pub config: Option<ConfigDigest>,
+}
+
+/// Where the last update of `$LATEST` stands (Lambda's LastUpdateStatus, and State while Pending).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateStatus {
+    /// Complete.
+    Successful,
+    /// Still going on; every write to code or configuration would be refused.
+    InProgress,
+    /// It failed; the code before it goes on serving.
+    Failed {
+        /// Lambda's reason code and text.
+        reason: String,
+    },
+}
+
+/// How a function's code is packed and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PackageKind {
+    /// A zip that Lambda copied: what Pinfold looks after.
+    Zip,
+    /// A zip that stays in the user's bucket (S3ObjectStorageMode REFERENCE).
+    ZipByReference,
+    /// A container image.
+    Image,
+}
+
+/// A digest over everything that a published version freezes, code aside. Equal digests: equal configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigDigest(pub [u8; 32]);
+
+/// A published version. Its hash and configuration never change, so they need to be read only once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedVersion {
+    /// The hash of its code.
+    pub sha256: CodeSha256,
+    /// Its configuration; `None` where it could not be read whole.
+    pub config: Option<ConfigDigest>,
+    /// What Pinfold wrote into its description, if Pinfold published it.
+    pub publication: Option<Publication>,
+    /// Whether an alias may be moved to it: false while Lambda shows it Inactive, Pending or Failed.
+    pub usable: bool,
+}
+
+/// An alias.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedAlias {
+    /// The primary version.
+    pub version: FunctionVersion,
+    /// The guard for UpdateAlias. GetFunction with an alias qualifier shows the version's, not this one.
+    pub revision: RevisionId,
+    /// Weights of further versions.
+    pub routing: Routing,
+}
+
+/// What an alias or a call may point at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FunctionVersion {
+    /// `$LATEST`
+    Latest,
+    /// A published version.
+    Number(Version),
+}
+
+impl fmt::Display for FunctionVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("$LATEST"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// The share of an alias's calls that goes to a version beside its primary one, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weight(pub f64);
+
+/// The weights of an alias; empty where all calls go to the primary version.
+pub type Routing = BTreeMap<Version, Weight>;

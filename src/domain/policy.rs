@@ -1,0 +1,169 @@
+//! What may be changed, by how much, and when not. Says only what the rules are; the planner applies them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use globset::{Glob, GlobMatcher};
+use thiserror::Error;
+
+use super::name::FunctionName;
+
+/// A point in time, UTC.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;
+
+/// Whether drift is corrected or only reported. The stricter of configuration and manifest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Mode {
+    /// Drift is corrected.
+    #[default]
+    Reconcile,
+    /// Drift is reported and nothing is written.
+    Observe,
+}
+
+impl Mode {
+    /// Returns the stricter of the two: `Observe` wins.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+/// A function's manifest asks that nothing of it be written for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// Why, in the words of whoever suspended it.
+    pub reason: String,
+    /// When it ends by itself; `None` until the manifest changes.
+    pub until: Option<Timestamp>,
+}
+
+impl Suspension {
+    /// Returns whether it holds at `now`. It ends at `until` itself.
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// A glob over function names: `*`, `?`, `[a-z]`, `{a,b}`.
+#[derive(Debug, Clone)]
+pub struct FunctionGlob {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+/// A pattern that is no glob.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}: use *, ?, [a-z] or {{a,b}} over function names, such as \"checkout-*\"")]
+pub struct GlobError(String);
+
+impl FunctionGlob {
+    /// Returns whether the name matches.
+    pub fn matches(&self, name: &FunctionName) -> bool {
+        self.matcher.is_match(name.as_str())
+    }
+}
+
+impl FromStr for FunctionGlob {
+    type Err = GlobError;
+
+    fn from_str(text: &str) -> Result<Self, GlobError> {
+        match Glob::new(text) {
+            Ok(glob) if !text.is_empty() => Ok(Self {
+                text: text.to_owned(),
+                matcher: glob.compile_matcher(),
+            }),
+            Ok(_) => Err(GlobError("an empty pattern".to_owned())),
+            Err(error) => Err(GlobError(error.to_string())),
+        }
+    }
+}
+
+impl fmt::Display for FunctionGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// How many functions one pass may change before somebody has to acknowledge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeLimit {
+    /// No limit.
+    Unlimited,
+    /// At most so many functions.
+    Count(usize),
+    /// At most so many in a hundred of the functions in the pass, from 0 to 100.
+    Percent(u8),
+}
+
+/// A pass that changes no more than this is never withheld: in a small fleet any percentage is soon reached.
+const ALWAYS_ALLOWED: usize = 10;
+
+impl Default for ChangeLimit {
+    fn default() -> Self {
+        Self::Percent(50)
+    }
+}
+
+impl ChangeLimit {
+    /// Returns whether a pass over `total` functions that would change `changed` of them must wait.
+    pub fn exceeded(self, changed: usize, total: usize) -> bool {
+        changed > ALWAYS_ALLOWED
+            && match self {
+                Self::Unlimited => false,
+                Self::Count(most) => changed > most,
+                Self::Percent(most) => changed * 100 > total * usize::from(most),
+            }
+    }
+}
+
+impl fmt::Display for ChangeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlimited => f.write_str("none"),
+            Self::Count(most) => most.fmt(f),
+            Self::Percent(most) => write!(f, "{most}%"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observe_is_the_stricter_mode() {
+        assert_eq!(Mode::Reconcile.stricter(Mode::Observe), Mode::Observe);
+        assert_eq!(Mode::Observe.stricter(Mode::Reconcile), Mode::Observe);
+        assert_eq!(Mode::Reconcile.stricter(Mode::Reconcile), Mode::Reconcile);
+    }
+
+    #[test]
+    fn a_suspension_ends_at_its_time() {
+        let until: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+        let suspension = Suspension {
+            reason: "incident".into(),
+            until: Some(until),
+        };
+        assert!(suspension.holds_at(until - chrono::TimeDelta::seconds(1)));
+        assert!(!suspension.holds_at(until));
+    }
+
+    #[test]
+    fn a_glob_matches_whole_names() {
+        let glob: FunctionGlob = "checkout-*".parse().unwrap();
+        assert!(glob.matches(&"checkout-api".parse().unwrap()));
+        assert!(!glob.matches(&"my-checkout-api".parse().unwrap()));
+        assert!("".parse::<FunctionGlob>().is_err());
+        assert!("[".parse::<FunctionGlob>().is_err());
+    }
+
+    #[test]
+    fn a_small_pass_is_never_too_large() {
+        assert!(!ChangeLimit::Percent(50).exceeded(10, 10));
+        assert!(ChangeLimit::Percent(50).exceeded(11, 20));
+        assert!(!ChangeLimit::Percent(50).exceeded(11, 22));
+        assert!(ChangeLimit::Count(11).exceeded(12, 1000));
+        assert!(!ChangeLimit::Unlimited.exceeded(1000, 1000));
+    }
+}

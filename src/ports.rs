@@ -1,0 +1,159 @@
+//! The traits that the outside world fills: Git, Lambda, S3, the clock. Traits and their errors only, no behaviour.
+//!
+//! Reading and writing are separate traits on purpose: what holds only [`LambdaRead`] cannot write,
+//! and `plan` is built without a [`LambdaWrite`].
+
+mod error;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use error::{PortError, PortErrorKind};
+
+use crate::domain::{AccountId, BlobId};
+use crate::domain::{
+    AliasName, CodeSha256, CommitId, ConfigDigest, FunctionName, FunctionVersion, LatestCode, ObservedAlias,
+    Publication, PublishedVersion, Resolution, RevisionId, S3Location, SourceTree, Timestamp, VerifiedObject, Version,
+};
+
+/// Where the desired state comes from.
+pub trait DesiredSource: Send + Sync {
+    /// Asks which commit the branch is at, without fetching it; `None` where there are no commits (a plain folder).
+    fn head(&self) -> impl Future<Output = Result<Option<CommitId>, PortError>> + Send;
+
+    /// Brings a commit here and lists the files under `paths` and the defaults above them.
+    ///
+    /// Fetches only what is not here yet. Refuses a tree beyond [`crate::domain::bounds`].
+    fn tree(
+        &self,
+        commit: Option<&CommitId>,
+        paths: &[String],
+    ) -> impl Future<Output = Result<SourceTree, PortError>> + Send;
+
+    /// Reads the content of files that [`DesiredSource::tree`] listed, in the order of `blobs`.
+    fn contents(&self, blobs: &[BlobId]) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
+}
+
+/// One function as GetFunction shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSnapshot {
+    /// The account in its ARN.
+    pub account: Option<AccountId>,
+    /// `$LATEST`, its `config` not filled in.
+    pub latest: LatestCode,
+}
+
+/// All versions of one function as ListVersionsByFunction shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionList {
+    /// `$LATEST`'s guard at the time of the list: equal to GetFunction's where nothing happened in between.
+    pub latest_revision: RevisionId,
+    /// `$LATEST`'s configuration.
+    pub latest_config: Option<ConfigDigest>,
+    /// The published versions.
+    pub versions: Vec<(Version, PublishedVersion)>,
+}
+
+/// One version as GetFunction with a qualifier shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionSnapshot {
+    /// The version: behind an alias, its primary one.
+    pub version: FunctionVersion,
+    /// The hash of its code.
+    pub sha256: Option<CodeSha256>,
+    /// Lambda's State, such as `Active` or `Pending`; `None` where it shows none.
+    pub state: Option<String>,
+}
+
+/// What to qualify a read with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Qualifier {
+    /// A published version.
+    Version(Version),
+    /// An alias.
+    Alias(AliasName),
+}
+
+/// Reading Lambda in one account and Region. Waits for its share of the rate limits by itself.
+pub trait LambdaRead: Send + Sync {
+    /// Lists the names of all functions.
+    fn list_functions(&self) -> impl Future<Output = Result<Vec<FunctionName>, PortError>> + Send;
+
+    /// Reads `$LATEST` of a function; `None` where Lambda says that the function does not exist.
+    fn function(&self, name: &FunctionName)
+    -> impl Future<Output = Result<Option<FunctionSnapshot>, PortError>> + Send;
+
+    /// Reads all aliases with their weights and guards.
+    fn aliases(
+        &self,
+        name: &FunctionName,
+    ) -> impl Future<Output = Result<Vec<(AliasName, ObservedAlias)>, PortError>> + Send;
+
+    /// Reads all versions.
+    fn versions(&self, name: &FunctionName) -> impl Future<Output = Result<VersionList, PortError>> + Send;
+
+    /// Reads one version, or the version behind an alias.
+    fn version(
+        &self,
+        name: &FunctionName,
+        qualifier: &Qualifier,
+    ) -> impl Future<Output = Result<VersionSnapshot, PortError>> + Send;
+}
+
+/// Writing Lambda in one account and Region. Never tries twice: whoever calls looks again first.
+pub trait LambdaWrite: LambdaRead {
+    /// Gives `$LATEST` new code, guarded by its RevisionId, without publishing. Returns the hash that Lambda
+    /// computed.
+    fn update_code(
+        &self,
+        name: &FunctionName,
+        code: &VerifiedObject,
+        architecture: Option<&str>,
+        guard: &RevisionId,
+    ) -> impl Future<Output = Result<Option<CodeSha256>, PortError>> + Send;
+
+    /// Publishes `$LATEST`, guarded by its hash. Returns the version and its hash. Lambda answers with the
+    /// version that exists already where nothing was updated since it was published.
+    fn publish(
+        &self,
+        name: &FunctionName,
+        guard: CodeSha256,
+        description: &Publication,
+    ) -> impl Future<Output = Result<(Version, CodeSha256), PortError>> + Send;
+
+    /// Creates an alias without weights.
+    fn create_alias(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+        version: Version,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Moves an alias and clears its weights in one call, guarded by the alias's RevisionId.
+    ///
+    /// The weights are always sent: UpdateAlias keeps the old ones where the call leaves them out.
+    fn move_alias(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+        version: Version,
+        guard: &RevisionId,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Looking up artifacts in S3.
+pub trait Artifacts: Send + Sync {
+    /// Finds the object and the hash of its bytes, by S3's own checksum or else by reading it once.
+    ///
+    /// The failure is the resolution: an artifact that cannot be had is a fact like any other.
+    fn look_up(&self, location: &S3Location) -> impl Future<Output = Resolution> + Send;
+}
+
+/// The time, and waiting for it.
+pub trait Clock: Send + Sync {
+    /// Returns the present time.
+    fn now(&self) -> Timestamp;
+
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
