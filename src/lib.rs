@@ -4,4 +4,7 @@
 //! does what, and who may enter which.
 
 pub mod domain;
+pub mod drift;
+pub mod plan;
 pub mod ports;
+pub mod telemetry;

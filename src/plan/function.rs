@@ -1,0 +1,217 @@
+//! The plan for one function: guards first, each returning its reason, then the steps. Does not order them; see `order`.
+
+use super::artifact::{ArtifactFacts, Verdict, judge};
+use super::order::{self, Need};
+use super::report::State;
+use super::withheld::{Reason, Subject, Withheld};
+use super::{FunctionPlan, Policy};
+use crate::domain::{
+    CommitId, DesiredFunction, FunctionKey, FunctionVersion, Mode, ObservedFunction, ObservedState, PackageKind,
+    Suspension, UpdateStatus,
+};
+use crate::drift::{self, Drift};
+
+/// What one function is planned under.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Whether the target lets Git manage a function of this name.
+    pub allowed: bool,
+    /// The commit, for the descriptions of published versions.
+    pub revision: Option<&'a CommitId>,
+    /// The rules of the pass.
+    pub policy: &'a Policy,
+}
+
+/// Plans one function.
+pub(super) fn plan_function(
+    key: &FunctionKey,
+    desired: &DesiredFunction,
+    observed: Option<&ObservedState>,
+    facts: &ArtifactFacts,
+    context: Context<'_>,
+) -> FunctionPlan {
+    if !context.allowed {
+        let message = format!(
+            "{} names {}, which no glob of target {} matches: add it to the target's `functions`, or remove the file",
+            desired.file, key.name, key.target
+        );
+        return withheld_whole(Reason::NotAllowed, message);
+    }
+    match observed {
+        Some(ObservedState::Found(found)) => plan_found(key, desired, found, facts, context),
+        Some(ObservedState::Missing) => FunctionPlan {
+            drift: vec![drift::missing(desired)],
+            ..withheld_whole(
+                Reason::FunctionMissing,
+                format!(
+                    "there is no function {} in target {}: create it, or remove {}",
+                    key.name, key.target, desired.file
+                ),
+            )
+        },
+        Some(ObservedState::Unreadable(failure)) => FunctionPlan {
+            state: State::Unreadable,
+            ..withheld_whole(failure.kind.into(), failure.message.clone())
+        },
+        None => FunctionPlan {
+            state: State::Unreadable,
+            ..withheld_whole(Reason::Unreadable, "the function was not read in this pass".to_owned())
+        },
+    }
+}
+
+/// Returns the plan of a function of which nothing can be done.
+pub(super) fn withheld_whole(reason: Reason, message: String) -> FunctionPlan {
+    FunctionPlan {
+        state: State::Withheld,
+        drift: Vec::new(),
+        steps: Vec::new(),
+        withheld: vec![Withheld {
+            subject: Subject::Function,
+            reason,
+            message,
+        }],
+    }
+}
+
+fn plan_found(
+    key: &FunctionKey,
+    desired: &DesiredFunction,
+    observed: &ObservedFunction,
+    facts: &ArtifactFacts,
+    context: Context<'_>,
+) -> FunctionPlan {
+    let drift = drift::compare(desired, observed, |artifact| judge(artifact, observed, facts).sha256);
+    let drifts = drift.iter().any(Drift::is_ours);
+    let guard = whole_function_guard(key, desired, observed, drifts, context);
+    let code = judge(&desired.code, observed, facts);
+    let needs = needs(desired, observed, facts);
+    let order::Ordered { steps, mut withheld } =
+        order::order(&needs, observed, context.revision, &desired.code.version, &code);
+    let Some((state, stop)) = guard else {
+        let state = match (steps.is_empty(), withheld.is_empty()) {
+            (false, _) => State::Drifted,
+            (true, false) => State::Withheld,
+            (true, true) => State::InSync,
+        };
+        return FunctionPlan {
+            state,
+            drift,
+            steps,
+            withheld,
+        };
+    };
+    withheld.insert(0, stop);
+    FunctionPlan {
+        state,
+        drift,
+        steps: Vec::new(),
+        withheld,
+    }
+}
+
+/// Returns why nothing at all of this function may be written, and the state that this gives it.
+fn whole_function_guard(
+    key: &FunctionKey,
+    desired: &DesiredFunction,
+    observed: &ObservedFunction,
+    drifts: bool,
+    context: Context<'_>,
+) -> Option<(State, Withheld)> {
+    let stop = |state, reason, message| {
+        Some((
+            state,
+            Withheld {
+                subject: Subject::Function,
+                reason,
+                message,
+            },
+        ))
+    };
+    let policy = context.policy;
+    if let Some(suspension) = desired
+        .suspend
+        .as_ref()
+        .filter(|suspension| suspension.holds_at(policy.now))
+    {
+        return stop(State::Suspended, Reason::Suspended, suspended(suspension));
+    }
+    match observed.latest.package {
+        PackageKind::Zip => {}
+        PackageKind::ZipByReference => {
+            return stop(
+                State::Withheld,
+                Reason::UnsupportedPackage,
+                "its code stays in S3 by reference (S3ObjectStorageMode REFERENCE), which an update by Pinfold would \
+                 turn into a copy: remove the manifest, or have the function keep a copy"
+                    .to_owned(),
+            );
+        }
+        PackageKind::Image => {
+            return stop(
+                State::Withheld,
+                Reason::UnsupportedPackage,
+                "it runs a container image; Pinfold looks after zips: remove the manifest".to_owned(),
+            );
+        }
+    }
+    if observed.latest.update == UpdateStatus::InProgress {
+        return stop(
+            State::Progressing,
+            Reason::UpdateInProgress,
+            "an update of the function is in progress: it is looked at again when that is done".to_owned(),
+        );
+    }
+    if desired.mode.stricter(policy.mode) == Mode::Observe {
+        let who = match policy.mode {
+            Mode::Observe => "the configuration",
+            Mode::Reconcile => desired.file.as_str(),
+        };
+        return drifts
+            .then(|| Withheld {
+                subject: Subject::Function,
+                reason: Reason::ObserveOnly,
+                message: format!("{who} says `mode: observe`: drift is reported and not corrected"),
+            })
+            .map(|withheld| (State::Drifted, withheld));
+    }
+    let hold = policy.held.get(key).filter(|_| drifts)?;
+    stop(State::Withheld, hold.reason, hold.message.clone())
+}
+
+fn suspended(suspension: &Suspension) -> String {
+    match suspension.until {
+        Some(until) => format!(
+            "suspended until {}: {}",
+            until.format("%Y-%m-%dT%H:%M:%SZ"),
+            suspension.reason
+        ),
+        None => format!("suspended until its manifest says otherwise: {}", suspension.reason),
+    }
+}
+
+/// Returns what each alias needs, or why it must be left as it is.
+fn needs<'a>(desired: &'a DesiredFunction, observed: &'a ObservedFunction, facts: &ArtifactFacts) -> Vec<Need<'a>> {
+    desired
+        .aliases
+        .iter()
+        .map(|(alias, artifact)| {
+            let verdict: Verdict = judge(artifact, observed, facts);
+            let found = observed.aliases.get(alias);
+            let satisfied = verdict.movable().is_ok_and(|wanted| {
+                found.is_some_and(|found| {
+                    found.routing.is_empty()
+                        && found.version != FunctionVersion::Latest
+                        && observed.sha256_of(found.version) == Some(wanted)
+                })
+            });
+            Need {
+                alias,
+                artifact,
+                found,
+                verdict,
+                satisfied,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! The steps of a plan. Each carries the precondition under which it was planned, and leaves nothing to choose.
+
+use crate::domain::{
+    AliasName, ArtifactVersion, CodeSha256, FunctionVersion, Publication, RevisionId, VerifiedObject, Version,
+};
+
+/// One step. The executor runs a function's steps in order and stops at the first that is not done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Gives `$LATEST` new code, without publishing.
+    UpdateCode {
+        /// The artifact's version.
+        version: ArtifactVersion,
+        /// The object that was seen in S3, and its hash.
+        code: VerifiedObject,
+        /// The instruction set to send along.
+        architecture: Option<String>,
+        /// What `$LATEST` must still be.
+        expect: LatestGuard,
+    },
+    /// Waits until the update is complete. A hash alone does not say so: it shows the new one at once.
+    AwaitUpdated {
+        /// The hash that must be there when the update is complete.
+        expect: CodeSha256,
+    },
+    /// Publishes `$LATEST` as a numbered version.
+    PublishVersion {
+        /// The hash that `$LATEST` must have.
+        expect: CodeSha256,
+        /// What the version's description will say.
+        publication: Publication,
+    },
+    /// Creates an alias.
+    CreateAlias {
+        /// The alias.
+        alias: AliasName,
+        /// What it will run.
+        to: VersionRef,
+    },
+    /// Moves an alias and clears its weights.
+    MoveAlias {
+        /// The alias.
+        alias: AliasName,
+        /// What it runs now.
+        from: FunctionVersion,
+        /// What it will run.
+        to: VersionRef,
+        /// The alias's own RevisionId.
+        expect: RevisionId,
+    },
+}
+
+/// The version that an alias will run: the one thing that a plan may leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionRef {
+    /// A version that is published already.
+    Known {
+        /// Its number.
+        version: Version,
+        /// The hash of its code.
+        sha256: CodeSha256,
+    },
+    /// The one that the `PublishVersion` step before this one brings.
+    FromPublish,
+}
+
+/// What `$LATEST` must be for a code update to go ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LatestGuard {
+    /// It has the RevisionId that was observed.
+    Revision(RevisionId),
+    /// It has the hash that the plan's own earlier steps left there. Those steps rotate the RevisionId, so it is
+    /// read again right before the update.
+    OwnHash(CodeSha256),
+}
+
+impl Step {
+    /// Returns the step's name in output, logs and metrics.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::UpdateCode { .. } => "UpdateCode",
+            Self::AwaitUpdated { .. } => "AwaitUpdated",
+            Self::PublishVersion { .. } => "PublishVersion",
+            Self::CreateAlias { .. } => "CreateAlias",
+            Self::MoveAlias { .. } => "MoveAlias",
+        }
+    }
+
+    /// Returns the alias that the step changes.
+    pub fn alias(&self) -> Option<&AliasName> {
+        match self {
+            Self::CreateAlias { alias, .. } | Self::MoveAlias { alias, .. } => Some(alias),
+            Self::UpdateCode { .. } | Self::AwaitUpdated { .. } | Self::PublishVersion { .. } => None,
+        }
+    }
+}
+
+impl VersionRef {
+    /// Returns the number, where the version is published already.
+    pub fn known(self) -> Option<Version> {
+        match self {
+            Self::Known { version, .. } => Some(version),
+            Self::FromPublish => None,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A report as people read it: a table, then for each function that differs a diff, the steps and what is withheld.
+//!
+//! Always writes ANSI styles; whoever prints strips them where the terminal or the user wants none.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
+
+use super::diff;
+use super::report::{FunctionReport, Report, State, StepReport, StepResult};
+use super::step::{Step, VersionRef};
+use crate::domain::Fault;
+use crate::drift::Drift;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+impl Report {
+    /// Renders the whole report.
+    pub fn to_text(&self) -> String {
+        let mut parts = vec![self.headline()];
+        if !self.functions.is_empty() {
+            parts.push(self.table());
+        }
+        parts.extend(self.functions.iter().filter_map(FunctionReport::details));
+        if !self.faults.is_empty() {
+            parts.push(faults_text(&self.faults));
+        }
+        if !self.unmanaged.is_empty() {
+            let names: Vec<_> = self
+                .unmanaged
+                .iter()
+                .map(|one| format!("  {}/{}", one.target, one.function))
+                .collect();
+            let heading = paint(BOLD, "Not named in Git, and left alone");
+            parts.push(format!("{heading}\n{}\n", names.join("\n")));
+        }
+        for failed in &self.failed_targets {
+            parts.push(format!(
+                "{} {}: {}\n",
+                paint(RED, "Target"),
+                paint(BOLD, failed.target.as_str()),
+                failed.message
+            ));
+        }
+        parts.join("\n")
+    }
+
+    /// Renders the first line: the commit and the count of each state.
+    pub fn headline(&self) -> String {
+        let counts: Vec<String> = self
+            .summary()
+            .into_iter()
+            .filter(|(state, count)| *count > 0 || *state == State::InSync)
+            .map(|(state, count)| paint(style_of(state), &format!("{count} {}", words(state))))
+            .collect();
+        let revision = match &self.revision {
+            Some(revision) => format!("commit {}", revision.short()),
+            None => "working tree".to_owned(),
+        };
+        format!(
+            "{}  {} functions: {}\n",
+            paint(BOLD, &revision),
+            self.functions.len(),
+            counts.join(", ")
+        )
+    }
+
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_header(["TARGET", "FUNCTION", "STATE", "WHY"]);
+        for function in &self.functions {
+            table.add_row([
+                function.key.target.as_str(),
+                function.key.name.as_str(),
+                function.state.as_str(),
+                &function.why(),
+            ]);
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        format!("{}\n", lines.join("\n"))
+    }
+}
+
+/// Renders faults, one a line, as compilers do.
+pub fn faults_text(faults: &[Fault]) -> String {
+    let mut text = paint(BOLD, "Faults in the repository\n");
+    for fault in faults {
+        let place = match (fault.line, fault.column) {
+            (Some(line), Some(column)) => format!("{}:{line}:{column}", fault.file),
+            (Some(line), None) => format!("{}:{line}", fault.file),
+            (None, _) => fault.file.clone(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {}: {}", paint(RED, &place), fault.message);
+    }
+    text
+}
+
+impl FunctionReport {
+    /// Says in a few words why the function is in its state.
+    fn why(&self) -> String {
+        let mut words: Vec<String> = self.drift.iter().map(kind_words).collect();
+        for withheld in &self.withheld {
+            words.push(match withheld.subject.label() {
+                Some(label) => format!("{label}: {}", withheld.reason),
+                None => withheld.reason.to_string(),
+            });
+        }
+        words.join(", ")
+    }
+
+    fn details(&self) -> Option<String> {
+        let diff = diff::unified(self);
+        if diff.is_empty() && self.steps.is_empty() && self.withheld.is_empty() {
+            return None;
+        }
+        let mut text = format!(
+            "{}  {}\n",
+            paint(BOLD, &self.key.to_string()),
+            paint(style_of(self.state), self.state.as_str())
+        );
+        for line in diff.lines() {
+            let style = match line.as_bytes().first() {
+                Some(b'+') => GREEN,
+                Some(b'-') => RED,
+                Some(b'@') => CYAN,
+                Some(_) | None => Style::new(),
+            };
+            let _ = writeln!(text, "  {}", paint(style, line));
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            let _ = writeln!(text, "  {:>2}. {}", index + 1, step_text(step));
+        }
+        for withheld in &self.withheld {
+            let subject = withheld
+                .subject
+                .label()
+                .map(|label| format!("{label} "))
+                .unwrap_or_default();
+            let reason = paint(YELLOW, withheld.reason.as_str());
+            let _ = writeln!(
+                text,
+                "  {} {subject}{reason}: {}",
+                paint(DIM, "withheld"),
+                withheld.message
+            );
+        }
+        Some(text)
+    }
+}
+
+fn kind_words(drift: &Drift) -> String {
+    match drift {
+        Drift::Missing { .. } => "no such function".to_owned(),
+        Drift::Code { failed: Some(_), .. } => "$LATEST update failed".to_owned(),
+        Drift::Code { failed: None, .. } => "$LATEST code".to_owned(),
+        Drift::Alias { alias, live: None, .. } => format!("{alias} is missing"),
+        Drift::Alias {
+            alias, live: Some(_), ..
+        } => format!("{alias} code"),
+        Drift::Routing { alias, .. } => format!("{alias} weights"),
+        Drift::Configuration { alias, .. } => format!("{alias} configuration"),
+    }
+}
+
+/// Says what a step does, and what became of it.
+fn step_text(report: &StepReport) -> String {
+    let to = |to: &VersionRef| match report.version.or(to.known()) {
+        Some(version) => format!("version {version}"),
+        None => "the published version".to_owned(),
+    };
+    let what = match &report.step {
+        Step::UpdateCode { version, code, .. } => format!("$LATEST to {version} from {}", code.location),
+        Step::AwaitUpdated { .. } => "until the update is complete".to_owned(),
+        Step::PublishVersion { publication, .. } => match report.version {
+            Some(version) => format!("{} as version {version}", publication.version),
+            None => publication.version.to_string(),
+        },
+        Step::CreateAlias { alias, to: version } => format!("{alias} at {}", to(version)),
+        Step::MoveAlias {
+            alias,
+            from,
+            to: version,
+            ..
+        } => format!("{alias} from {from} to {}", to(version)),
+    };
+    let result = match report.result {
+        StepResult::Planned => String::new(),
+        StepResult::Done => paint(GREEN, "  done"),
+        StepResult::Refused => paint(YELLOW, "  refused"),
+        StepResult::Failed => paint(RED, "  failed"),
+        StepResult::Skipped => paint(DIM, "  skipped"),
+    };
+    let message = report
+        .message
+        .as_ref()
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
+    format!("{:<14} {what}{result}{message}", report.step.action())
+}
+
+fn style_of(state: State) -> Style {
+    match state {
+        State::InSync => GREEN,
+        State::Drifted | State::Withheld => YELLOW,
+        State::Progressing => CYAN,
+        State::Suspended => DIM,
+        State::Unreadable | State::Failed => RED,
+    }
+}
+
+fn words(state: State) -> &'static str {
+    match state {
+        State::InSync => "in sync",
+        State::Drifted => "drifted",
+        State::Progressing => "progressing",
+        State::Withheld => "withheld",
+        State::Suspended => "suspended",
+        State::Unreadable => "unreadable",
+        State::Failed => "failed",
+    }
+}

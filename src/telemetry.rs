@@ -1,0 +1,64 @@
+//! What the daemon tells about itself: one struct for each thing that happens, which logs and counts it together.
+//!
+//! Labels and error words come from closed sets. Never a credential, a presigned URL or a function's environment.
+
+mod events;
+mod fleet;
+mod metrics;
+
+use std::sync::Arc;
+
+pub use events::{
+    AwsRequest, FunctionRead, GitOperation, GitRequest, LimiterWait, PassFinished, PassPhase, PhaseFinished,
+    StepFinished, TargetFailed,
+};
+use fleet::Fleet;
+use metrics::Metrics;
+use prometheus::{Registry, TextEncoder};
+
+use crate::domain::Timestamp;
+use crate::plan::Report;
+
+/// The metrics of one daemon, in a registry of their own. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Telemetry {
+    registry: Registry,
+    metrics: Arc<Metrics>,
+    fleet: Fleet,
+}
+
+impl Telemetry {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    ///
+    /// Two metrics have one name, which is a mistake in this room.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let metrics = Arc::new(Metrics::register(&registry)?);
+        let fleet = Fleet::new()?;
+        registry.register(Box::new(fleet.clone()))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self {
+            registry,
+            metrics,
+            fleet,
+        })
+    }
+
+    /// Takes the report of a pass: from now on the per-function series show it.
+    pub fn observe(&self, report: &Arc<Report>, now: Timestamp) {
+        self.metrics.keep_syncs_of(report);
+        self.fleet.show(report, now);
+    }
+
+    /// Returns every metric in the Prometheus text format.
+    ///
+    /// # Errors
+    ///
+    /// A metric cannot be written in the format, which is a mistake in this room.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}

@@ -1,0 +1,350 @@
+//! What happens, an event a struct: `emit` writes the log line and counts the metric together.
+
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use super::Telemetry;
+use super::metrics::identities;
+use crate::domain::{CommitId, FunctionKey, ObservedState, TargetFailure, Timestamp};
+use crate::plan::{FunctionReport, Report, State, StepReport, StepResult, Verdict};
+
+/// An attempt at a call to AWS came back.
+#[derive(Debug)]
+pub struct AwsRequest<'a> {
+    /// The service, such as `lambda`.
+    pub service: &'a str,
+    /// The operation, such as `GetFunction`.
+    pub operation: &'a str,
+    /// The HTTP status; `None` where no answer came.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl AwsRequest<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let result = match self.status {
+            Some(200..=399 | 404) => "ok",
+            Some(429) => "throttled",
+            Some(401 | 403) => "denied",
+            Some(409 | 412) => "conflict",
+            Some(_) | None => "error",
+        };
+        let metrics = &telemetry.metrics;
+        metrics
+            .aws_requests
+            .with_label_values(&[self.service, self.operation, result])
+            .inc();
+        metrics
+            .aws_request_seconds
+            .with_label_values(&[self.service, self.operation])
+            .observe(self.duration.as_secs_f64());
+        debug!(
+            service = self.service,
+            operation = self.operation,
+            status = self.status,
+            result,
+            duration_ms = millis(self.duration),
+            "AWS answered"
+        );
+    }
+}
+
+/// A call had to wait for its share of the rate limit, or found it free.
+#[derive(Debug)]
+pub struct LimiterWait<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// How long it waited.
+    pub duration: Duration,
+}
+
+impl LimiterWait<'_> {
+    /// Counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry
+            .metrics
+            .limiter_wait_seconds
+            .with_label_values(&[self.service])
+            .observe(self.duration.as_secs_f64());
+    }
+}
+
+/// What the repository is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitOperation {
+    /// Which commit the branch is at.
+    List,
+    /// A commit and its files.
+    Fetch,
+}
+
+/// A request to the repository came back.
+#[derive(Debug)]
+pub struct GitRequest<'a> {
+    /// What was asked for.
+    pub operation: GitOperation,
+    /// How it failed, if it did: one line, no secret.
+    pub error: Option<&'a str>,
+    /// The class of the failure, from a closed set; `ok` where there is none.
+    pub result: &'static str,
+    /// How long it took.
+    pub duration: Duration,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl GitRequest<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let operation = match self.operation {
+            GitOperation::List => "list",
+            GitOperation::Fetch => "fetch",
+        };
+        let metrics = &telemetry.metrics;
+        metrics.git_requests.with_label_values(&[operation, self.result]).inc();
+        metrics
+            .git_request_seconds
+            .with_label_values(&[operation])
+            .observe(self.duration.as_secs_f64());
+        match self.error {
+            None => {
+                metrics.git_last_success.set(super::fleet::seconds(&self.now));
+                debug!(
+                    operation,
+                    duration_ms = millis(self.duration),
+                    "the repository answered"
+                );
+            }
+            Some(error) => warn!(
+                operation,
+                result = self.result,
+                error,
+                "the repository could not be read; the last good commit stays in force"
+            ),
+        }
+    }
+}
+
+/// A function was read, or could not be.
+#[derive(Debug)]
+pub struct FunctionRead<'a> {
+    /// The function.
+    pub key: &'a FunctionKey,
+    /// What came of it.
+    pub state: &'a ObservedState,
+}
+
+impl FunctionRead<'_> {
+    /// Logs what could not be read.
+    pub fn emit(&self) {
+        if let ObservedState::Unreadable(failure) = self.state {
+            warn!(
+                target = %self.key.target,
+                function = %self.key.name,
+                error = failure.message,
+                "a function could not be read; nothing is concluded from that"
+            );
+        }
+    }
+}
+
+/// A target could not be read at all.
+#[derive(Debug)]
+pub struct TargetFailed<'a> {
+    /// The target, and why.
+    pub failure: &'a TargetFailure,
+}
+
+impl TargetFailed<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        error!(target = %self.failure.target, error = self.failure.message, "a target could not be read");
+    }
+}
+
+/// A step of a plan came to its end.
+#[derive(Debug)]
+pub struct StepFinished<'a> {
+    /// The function.
+    pub key: &'a FunctionKey,
+    /// The commit that it serves.
+    pub revision: Option<&'a CommitId>,
+    /// The step and what became of it.
+    pub report: &'a StepReport,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl StepFinished<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        let Self { key, report, .. } = self;
+        let alias = report.step.alias().map(ToString::to_string);
+        let revision = self.revision.map(ToString::to_string);
+        let version = report.version.map(crate::domain::Version::get);
+        let (step, duration_ms, message) = (report.step.action(), millis(self.duration), report.message.as_deref());
+        let (target, function) = (key.target.as_str(), key.name.as_str());
+        match report.result {
+            StepResult::Done => {
+                info!(
+                    target,
+                    function, alias, revision, step, version, duration_ms, message, "a step is done"
+                );
+            }
+            StepResult::Refused => {
+                info!(
+                    target,
+                    function, alias, revision, step, message, "a step was refused; the next pass looks again"
+                );
+            }
+            StepResult::Failed => {
+                error!(
+                    target,
+                    function,
+                    alias,
+                    revision,
+                    step,
+                    duration_ms,
+                    error = message,
+                    "a step failed"
+                );
+            }
+            StepResult::Planned | StepResult::Skipped => {
+                debug!(target, function, alias, revision, step, message, "a step was left out");
+            }
+        }
+    }
+}
+
+/// A part of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassPhase {
+    /// Reading Lambda and S3.
+    Read,
+    /// Comparing and planning.
+    Diff,
+    /// Taking the steps.
+    Apply,
+    /// Looking again at what was changed.
+    Verify,
+}
+
+/// A part of a pass came to its end.
+#[derive(Debug)]
+pub struct PhaseFinished {
+    /// The part.
+    pub phase: PassPhase,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl PhaseFinished {
+    /// Counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let phase = match self.phase {
+            PassPhase::Read => "read",
+            PassPhase::Diff => "diff",
+            PassPhase::Apply => "apply",
+            PassPhase::Verify => "verify",
+        };
+        telemetry
+            .metrics
+            .reconcile_seconds
+            .with_label_values(&[phase])
+            .observe(self.duration.as_secs_f64());
+    }
+}
+
+/// A pass came to its end.
+#[derive(Debug)]
+pub struct PassFinished<'a> {
+    /// What it came to.
+    pub report: &'a Report,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl PassFinished<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let Self { report, .. } = self;
+        let metrics = &telemetry.metrics;
+        let result = match report.verdict() {
+            Verdict::InSync => "ok",
+            Verdict::Differs => "drift",
+            Verdict::Incomplete => "error",
+        };
+        metrics.reconciles.with_label_values(&[result]).inc();
+        let faulty: std::collections::BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics
+            .manifests
+            .with_label_values(&["invalid"])
+            .set(count(faulty.len()));
+        metrics
+            .manifests
+            .with_label_values(&["valid"])
+            .set(count(report.files.saturating_sub(faulty.len())));
+        metrics.git_revision.reset();
+        if let Some(revision) = &report.revision {
+            metrics.git_revision.with_label_values(&[revision.as_str()]).set(1);
+        }
+        for function in &report.functions {
+            count_function(function, telemetry);
+        }
+        let count = |state: State| report.summary().get(&state).copied().unwrap_or_default();
+        let changed = report
+            .functions
+            .iter()
+            .filter(|function| !function.steps.is_empty())
+            .count();
+        info!(
+            revision = report.revision.as_ref().map(ToString::to_string),
+            functions = report.functions.len(),
+            in_sync = count(State::InSync),
+            drifted = count(State::Drifted),
+            progressing = count(State::Progressing),
+            withheld = count(State::Withheld),
+            suspended = count(State::Suspended),
+            unreadable = count(State::Unreadable),
+            failed = count(State::Failed),
+            changed,
+            faults = report.faults.len(),
+            duration_ms = millis(self.duration),
+            "a pass is complete"
+        );
+    }
+}
+
+fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
+    let metrics = &telemetry.metrics;
+    if matches!(function.state, State::Withheld | State::Unreadable | State::Failed) {
+        let reason = function
+            .withheld
+            .first()
+            .map_or("Failed", |withheld| withheld.reason.as_str());
+        metrics.reconcile_errors.with_label_values(&[reason]).inc();
+    }
+    for (identity, alias) in identities(function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some))) {
+        let results = function
+            .steps
+            .iter()
+            .filter(|report| report.step.alias() == alias)
+            .map(|report| report.result);
+        // The last word on an alias counts: a step that was refused and then done is a success.
+        let result = match results.next_back() {
+            Some(StepResult::Done) => "succeeded",
+            Some(StepResult::Failed) => "failed",
+            Some(StepResult::Refused | StepResult::Skipped) => "aborted",
+            Some(StepResult::Planned) | None => continue,
+        };
+        metrics.count_sync(&identity, result);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
