@@ -3,8 +3,11 @@
 //! The crate is the machinery behind the `pinfold` binary. `docs/ARCHITECTURE.md` is the map: which room
 //! does what, and who may enter which.
 
+pub mod adapters;
 pub mod domain;
 pub mod drift;
+pub mod manifest;
 pub mod plan;
 pub mod ports;
+pub mod reconcile;
 pub mod telemetry;

@@ -18,7 +18,9 @@ impl Report {
     pub fn verdict(&self) -> Verdict {
         if !self.failed_targets.is_empty() {
             Verdict::Incomplete
-        } else if self.faults.is_empty() && self.functions.iter().all(super::FunctionReport::is_clean) {
+        } else if (self.narrowed || self.faults.is_empty())
+            && self.functions.iter().all(super::FunctionReport::is_clean)
+        {
             Verdict::InSync
         } else {
             Verdict::Differs

@@ -255,6 +255,8 @@ pub struct Report {
     pub failed_targets: Vec<TargetFailure>,
     /// How many manifest files the commit has.
     pub files: usize,
+    /// Whether only some functions were asked for, so that faults elsewhere do not count.
+    pub narrowed: bool,
 }
 
 impl Report {

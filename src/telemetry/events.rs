@@ -329,7 +329,7 @@ fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
         metrics.reconcile_errors.with_label_values(&[reason]).inc();
     }
     for (identity, alias) in identities(function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some))) {
-        let results = function
+        let mut results = function
             .steps
             .iter()
             .filter(|report| report.step.alias() == alias)

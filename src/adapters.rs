@@ -1,0 +1,7 @@
+//! The only rooms that know the AWS SDK, git2 and the clock. Translate; decide nothing.
+
+pub mod aws;
+pub mod clock;
+pub mod cron;
+pub mod lambda;
+pub mod s3;

@@ -1,0 +1,13 @@
+//! What the Lambda and S3 adapters share: credentials, the HTTP client with its rate limits, counting, error classes.
+
+mod connect;
+mod error;
+mod limit;
+mod observe;
+
+pub(super) use connect::wants_path_style;
+pub use connect::{Access, Connection, Limiters, Limits, connect};
+pub(super) use error::{one_line, port_error};
+pub(super) use limit::Limited;
+pub use limit::{Limiter, Rate};
+pub(super) use observe::Attempts;

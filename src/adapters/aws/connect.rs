@@ -1,0 +1,236 @@
+//! Builds the way to one target: credentials, Region, endpoint, HTTP client. Reads no configuration file of ours.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::region::Region as AwsRegion;
+
+use super::limit::{Limiter, Rate};
+use crate::domain::{AccountId, Region};
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest silence before an answer. UpdateFunctionCode reads the zip from S3 before it answers, so the bound is a
+/// generous one; most calls answer within half a second.
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Calls that may come at once in GetFunction's bucket: a quarter of a second's worth at the default rate.
+const FUNCTION_BURST: usize = 10;
+
+/// The same for the bucket that all other calls share.
+const CONTROL_BURST: usize = 3;
+
+/// How one target is reached.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The Region.
+    pub region: Region,
+    /// The account, where it is configured.
+    pub account: Option<AccountId>,
+    /// The role to assume.
+    pub role_arn: Option<String>,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Where Lambda, and S3 too unless it answers elsewhere, answer; `None` for AWS itself.
+    pub endpoint_url: Option<String>,
+    /// Where S3 answers.
+    pub s3_endpoint_url: Option<String>,
+}
+
+/// The rates of one account and Region. AWS gives 100 GetFunction calls a second and 15 of everything else
+/// together, shared with everyone in the account (Lambda Developer Guide, "Lambda quotas").
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// GetFunction calls a second.
+    pub get_function_per_second: f64,
+    /// All other calls a second.
+    pub control_plane_per_second: f64,
+}
+
+/// The limiters of all accounts and Regions.
+#[derive(Debug)]
+pub struct Limiters {
+    limits: Limits,
+    /// By whose credentials, Region and endpoint: targets that agree in these share AWS's buckets.
+    pairs: BTreeMap<(String, String, String), (Limiter, Limiter)>,
+}
+
+impl Limiters {
+    /// Builds an empty set.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            pairs: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the limiters for GetFunction and for everything else.
+    fn pair(&mut self, access: &Access) -> (Limiter, Limiter) {
+        let who = access
+            .account
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| access.role_arn.clone());
+        let key = (
+            who.unwrap_or_default(),
+            access.region.to_string(),
+            access.endpoint_url.clone().unwrap_or_default(),
+        );
+        let limits = self.limits;
+        let pair = self.pairs.entry(key).or_insert_with(|| {
+            let limiter = |per_second, burst| Limiter::new(Rate { per_second, burst });
+            (
+                limiter(limits.get_function_per_second, FUNCTION_BURST),
+                limiter(limits.control_plane_per_second, CONTROL_BURST),
+            )
+        });
+        pair.clone()
+    }
+}
+
+/// The way to one target.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub(crate) sdk: SdkConfig,
+    pub(crate) http: SharedHttpClient,
+    /// For GetFunction.
+    pub(crate) function_limiter: Limiter,
+    /// For every other call to Lambda.
+    pub(crate) control_limiter: Limiter,
+    pub(crate) s3_endpoint_url: Option<String>,
+    /// The account that the credentials must be of; `None` where there is nothing to check.
+    pub(crate) expected_account: Option<AccountId>,
+}
+
+impl Connection {
+    /// Says where calls go, for messages.
+    pub(crate) fn place(&self) -> String {
+        let region = self.sdk.region().map_or("no Region", |region| region.as_ref());
+        match self.sdk.endpoint_url() {
+            Some(url) => format!("{url} ({region})"),
+            None => region.to_owned(),
+        }
+    }
+}
+
+/// Builds the way to a target.
+///
+/// Credentials come from the SDK's own chain: environment, profile and SSO, web identity (IRSA), container (EKS Pod
+/// Identity), instance. An emulator on the loopback takes any, so there the environment is asked and, failing that,
+/// made-up ones are used: nobody needs an account for that, and none is looked for.
+pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
+    let http = http_client();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(AwsRegion::new(access.region.to_string()))
+        .http_client(http.clone())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(READ_TIMEOUT)
+                .build(),
+        );
+    if let Some(url) = &access.endpoint_url {
+        loader = loader.endpoint_url(url);
+        if is_loopback(url) {
+            let made_up = Credentials::new("pinfold", "pinfold", None, None, "emulator");
+            let chain =
+                CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
+                    .or_else("Emulator", made_up);
+            loader = loader.credentials_provider(chain);
+        }
+    }
+    let mut sdk = loader.load().await;
+    if let Some(role) = &access.role_arn {
+        let mut provider = AssumeRoleProvider::builder(role)
+            .session_name("pinfold")
+            .region(AwsRegion::new(access.region.to_string()))
+            .configure(&sdk);
+        if let Some(id) = &access.external_id {
+            provider = provider.external_id(id);
+        }
+        let credentials = SharedCredentialsProvider::new(provider.build().await);
+        sdk = sdk.into_builder().credentials_provider(credentials).build();
+    }
+    let (function_limiter, control_limiter) = limiters.pair(access);
+    let expected_account = access.account.clone().filter(|_| access.endpoint_url.is_none());
+    Connection {
+        sdk,
+        http,
+        function_limiter,
+        control_limiter,
+        s3_endpoint_url: access.s3_endpoint_url.clone(),
+        expected_account,
+    }
+}
+
+/// Builds the SDK's own default client. It is built by hand so that the rate limits can stand between it and the SDK.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(
+            components.and_then(aws_smithy_runtime_api::client::runtime_components::RuntimeComponents::sleep_impl),
+        );
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
+}
+
+/// Returns whether a URL names this machine.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    host(url).is_some_and(|host| {
+        host == "localhost"
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// Returns whether a URL names a host by its address or is on this machine. Such a host answers to no bucket's
+/// name, so S3 is spoken to path-style there.
+pub(crate) fn wants_path_style(url: &str) -> bool {
+    is_loopback(url) || host(url).is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok())
+}
+
+fn host(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, _)| host),
+        None => host.split(':').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_is_told_by_its_host() {
+        for url in ["http://127.0.0.1:4566", "http://localhost", "http://[::1]:80/x"] {
+            assert!(is_loopback(url) && wants_path_style(url), "{url}");
+        }
+        for url in ["http://10.0.0.5:4566", "http://[fd00::1]"] {
+            assert!(!is_loopback(url) && wants_path_style(url), "{url}");
+        }
+        for url in [
+            "https://lambda.us-east-1.amazonaws.com",
+            "https://vpce-1.lambda.amazonaws.com/127.0.0.1",
+        ] {
+            assert!(!is_loopback(url) && !wants_path_style(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The reading half of Lambda. Cannot write: the client that could is not here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::digest::config_digest;
+use super::translate::{self, Missing};
+use crate::adapters::aws::{Attempts, Connection, Limited, Limiter, port_error};
+use crate::domain::{AccountId, AliasName, FunctionName, ObservedAlias};
+use crate::ports::{FunctionSnapshot, LambdaRead, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot};
+use crate::telemetry::Telemetry;
+
+/// Attempts at one read, the first included: what the SDK's standard retries allow.
+const READ_ATTEMPTS: u32 = 3;
+
+/// Reads Lambda in one account and Region.
+pub struct LambdaReader {
+    /// For GetFunction alone, which has a quota of its own.
+    functions: Client,
+    /// For everything else.
+    control: Client,
+    place: String,
+    account: AccountCheck,
+}
+
+/// Checks once that the credentials are of the account that the configuration names.
+struct AccountCheck {
+    sts: aws_sdk_sts::Client,
+    expected: Option<AccountId>,
+    checked: OnceCell<()>,
+}
+
+impl LambdaReader {
+    /// Builds a reader on a connection.
+    pub fn new(connection: &Connection, telemetry: &Telemetry) -> Self {
+        let client = |limiter: &Limiter| {
+            let retries = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS);
+            Client::from_conf(configure(connection, limiter, telemetry).retry_config(retries).build())
+        };
+        Self {
+            functions: client(&connection.function_limiter),
+            control: client(&connection.control_limiter),
+            place: connection.place(),
+            account: AccountCheck {
+                sts: aws_sdk_sts::Client::new(&connection.sdk),
+                expected: connection.expected_account.clone(),
+                checked: OnceCell::new(),
+            },
+        }
+    }
+
+    pub(super) fn error<E>(&self, operation: &str, error: &SdkError<E, HttpResponse>) -> PortError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut error = port_error(operation, error);
+        if matches!(
+            error.kind,
+            PortErrorKind::Unreachable | PortErrorKind::Credentials | PortErrorKind::Unknown
+        ) {
+            error.operation = format!("{operation} at {}", self.place);
+        }
+        error
+    }
+}
+
+/// Configures a Lambda client whose every attempt waits for `limiter` and is counted.
+pub(super) fn configure(connection: &Connection, limiter: &Limiter, telemetry: &Telemetry) -> Builder {
+    let http = Limited::client(connection.http.clone(), limiter.clone(), "lambda", telemetry.clone());
+    Builder::from(&connection.sdk)
+        .http_client(http)
+        .interceptor(Attempts::new("lambda", telemetry.clone()))
+}
+
+fn malformed(operation: &str, missing: Missing) -> PortError {
+    PortError::new(
+        PortErrorKind::Malformed,
+        operation,
+        format!("the answer has no usable {missing}"),
+    )
+}
+
+impl AccountCheck {
+    async fn check(&self) -> Result<(), PortError> {
+        let Some(expected) = &self.expected else { return Ok(()) };
+        let () = self
+            .checked
+            .get_or_try_init(|| async {
+                let operation = "GetCallerIdentity";
+                let identity = self
+                    .sts
+                    .get_caller_identity()
+                    .send()
+                    .await
+                    .map_err(|error| port_error(operation, &error))?;
+                match identity.account() {
+                    Some(account) if account == expected.as_str() => Ok(()),
+                    account => Err(PortError::new(
+                        PortErrorKind::Credentials,
+                        operation,
+                        format!(
+                            "the credentials are of account {}, but the target names {expected}: correct `account`, \
+                             or use credentials or a `roleArn` of that account",
+                            account.unwrap_or("unknown")
+                        ),
+                    )),
+                }
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+impl LambdaRead for LambdaReader {
+    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+        self.account.check().await?;
+        let operation = "ListFunctions";
+        let mut names = Vec::new();
+        let mut pages = self.control.list_functions().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.error(operation, &error))?;
+            for function in page.functions() {
+                let name = function.function_name().and_then(|name| name.parse().ok());
+                names.push(name.ok_or_else(|| malformed(operation, "FunctionName"))?);
+            }
+        }
+        Ok(names)
+    }
+
+    async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
+        let operation = format!("GetFunction {name}");
+        match self.functions.get_function().function_name(name.as_str()).send().await {
+            Ok(output) => translate::function(&output)
+                .map(Some)
+                .map_err(|missing| malformed(&operation, missing)),
+            Err(error) => match self.error(&operation, &error) {
+                error if error.kind == PortErrorKind::NotFound => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn aliases(&self, name: &FunctionName) -> Result<Vec<(AliasName, ObservedAlias)>, PortError> {
+        let operation = format!("ListAliases {name}");
+        let mut aliases = Vec::new();
+        let mut pages = self
+            .control
+            .list_aliases()
+            .function_name(name.as_str())
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.error(&operation, &error))?;
+            for alias in page.aliases() {
+                aliases.push(translate::alias(alias).map_err(|missing| malformed(&operation, missing))?);
+            }
+        }
+        Ok(aliases)
+    }
+
+    async fn versions(&self, name: &FunctionName) -> Result<VersionList, PortError> {
+        let operation = format!("ListVersionsByFunction {name}");
+        let mut latest = None;
+        let mut versions = Vec::new();
+        let mut marker = None;
+        loop {
+            let raw = RawBody::default();
+            let page = self
+                .control
+                .list_versions_by_function()
+                .function_name(name.as_str())
+                .set_marker(marker)
+                .customize()
+                .interceptor(raw.clone())
+                .send()
+                .await
+                .map_err(|error| self.error(&operation, &error))?;
+            let body = raw.json();
+            for (index, configuration) in page.versions().iter().enumerate() {
+                let raw = body
+                    .get("Versions")
+                    .and_then(|versions| versions.get(index))
+                    .unwrap_or(&Value::Null);
+                let version = configuration.version().and_then(translate::function_version);
+                match version.ok_or_else(|| malformed(&operation, "Version"))? {
+                    crate::domain::FunctionVersion::Latest => {
+                        let revision = configuration.revision_id().and_then(|id| id.parse().ok());
+                        let revision = revision.ok_or_else(|| malformed(&operation, "RevisionId"))?;
+                        latest = Some((revision, config_digest(raw)));
+                    }
+                    crate::domain::FunctionVersion::Number(number) => {
+                        versions.extend(translate::published(configuration, number, raw));
+                    }
+                }
+            }
+            match page.next_marker() {
+                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
+                Some(_) | None => break,
+            }
+        }
+        let (latest_revision, latest_config) = latest.ok_or_else(|| malformed(&operation, "$LATEST"))?;
+        Ok(VersionList {
+            latest_revision,
+            latest_config,
+            versions,
+        })
+    }
+
+    async fn version(&self, name: &FunctionName, qualifier: &Qualifier) -> Result<VersionSnapshot, PortError> {
+        let qualifier = match qualifier {
+            Qualifier::Version(version) => version.to_string(),
+            Qualifier::Alias(alias) => alias.to_string(),
+        };
+        let operation = format!("GetFunction {name}:{qualifier}");
+        let request = self
+            .functions
+            .get_function()
+            .function_name(name.as_str())
+            .qualifier(qualifier);
+        let output = request.send().await.map_err(|error| self.error(&operation, &error))?;
+        translate::version_snapshot(&output).map_err(|missing| malformed(&operation, missing))
+    }
+}
+
+/// Keeps the body of an answer as it came: the SDK drops members that it does not know, and those count too.
+#[derive(Debug, Clone, Default)]
+struct RawBody {
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl RawBody {
+    fn json(&self) -> Value {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+}
+
+impl Intercept for RawBody {
+    fn name(&self) -> &'static str {
+        "RawBody"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(bytes) = context.response().body().bytes() {
+            *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes.to_vec();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! The passes: observe, resolve, plan, execute, look again. Decides nothing; every decision is in `plan`.
+
+mod desire;
+mod driver;
+mod execute;
+mod observe;
+mod pass;
+mod resolve;
+mod status;
+
+pub use desire::{ManifestCache, load};
+pub use driver::{Driver, DriverPolicy};
+pub use observe::Observer;
+pub use pass::{Engine, PassPolicy, Scope, TargetPorts};
+pub use status::{Nudge, Status, StatusBoard};

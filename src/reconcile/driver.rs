@@ -1,0 +1,259 @@
+//! The daemon's loop: woken by nudges, one pass at a time, the last good commit in force. Carries nothing between passes
+//! that it could not do without.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::desire::{ManifestCache, load};
+use super::pass::{Engine, PassPolicy, Scope};
+use super::status::{Nudge, StatusBoard, Wake};
+use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, Mode, Timestamp};
+use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
+use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, PortError, PortErrorKind};
+use crate::telemetry::{GitOperation, GitRequest};
+
+/// The next look at a function whose update is in progress or whose guard refused a step. Most updates are
+/// complete after some seconds; nobody wants to wait for the next sweep to see it.
+const FOLLOW_UP: Duration = Duration::from_secs(5);
+
+/// The first pause after a failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest pause: somebody who mends the cause should not wait for half an hour.
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// What the daemon's passes may do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DriverPolicy {
+    /// The configuration's mode.
+    pub mode: Mode,
+    /// How many functions a pass may change.
+    pub change_limit: ChangeLimit,
+}
+
+/// Makes a pass whenever it is woken.
+pub struct Driver<S, L, A, C> {
+    source: S,
+    engine: Engine<L, A, C>,
+    policy: DriverPolicy,
+    nudge: Nudge,
+    status: StatusBoard,
+    cache: ManifestCache,
+    desired: Option<DesiredState>,
+    backoffs: BTreeMap<FunctionKey, Backoff>,
+}
+
+/// A function whose steps failed.
+#[derive(Debug, Clone)]
+struct Backoff {
+    failures: u32,
+    until: Timestamp,
+    reason: Reason,
+    why: String,
+    /// The commit that it failed under: another one is tried at once.
+    revision: Option<CommitId>,
+}
+
+impl<S, L, A, C> Driver<S, L, A, C>
+where
+    S: DesiredSource,
+    L: LambdaWrite,
+    A: Artifacts,
+    C: Clock,
+{
+    /// Builds a driver that has not looked at anything yet.
+    pub fn new(source: S, engine: Engine<L, A, C>, policy: DriverPolicy, nudge: Nudge, status: StatusBoard) -> Self {
+        Self {
+            source,
+            engine,
+            policy,
+            nudge,
+            status,
+            cache: ManifestCache::default(),
+            desired: None,
+            backoffs: BTreeMap::new(),
+        }
+    }
+
+    /// Works until `stop`. The steps in hand are finished first.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.nudge.source();
+        self.nudge.sweep();
+        let mut follow_up = false;
+        loop {
+            let wake = tokio::select! {
+                () = stop.cancelled() => return,
+                wake = self.nudge.taken() => wake,
+                () = self.engine.clock().sleep(FOLLOW_UP), if follow_up => Wake { source: false, sweep: true },
+            };
+            let changed = wake.source && self.look_at_source().await;
+            if changed || wake.sweep {
+                follow_up = self.pass(&stop).await;
+            }
+        }
+    }
+
+    /// Looks at the repository. Returns whether another commit is in force since.
+    async fn look_at_source(&mut self) -> bool {
+        let result = self.try_source().await;
+        let error = result.as_ref().err().map(ToString::to_string);
+        self.status.change(|status| status.source_error = error);
+        match result {
+            Ok(Some(desired)) => {
+                self.desired = Some(desired);
+                true
+            }
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    async fn try_source(&mut self) -> Result<Option<DesiredState>, PortError> {
+        let head = self.timed(GitOperation::List, self.source.head()).await?;
+        if self.desired.as_ref().is_some_and(|desired| desired.revision == head) {
+            return Ok(None);
+        }
+        let targets = self.engine.targets();
+        let mut cache = std::mem::take(&mut self.cache);
+        let result = self
+            .timed(GitOperation::Fetch, load(&self.source, head, &targets, &mut cache))
+            .await;
+        self.cache = cache;
+        result.map(Some)
+    }
+
+    async fn timed<T>(
+        &self,
+        operation: GitOperation,
+        work: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        let before = self.engine.clock().now();
+        let result = work.await;
+        let now = self.engine.clock().now();
+        let error = result.as_ref().err();
+        GitRequest {
+            operation,
+            error: error.map(ToString::to_string).as_deref(),
+            result: error.map_or("ok", |error| class(error.kind)),
+            duration: (now - before).to_std().unwrap_or_default(),
+            now,
+        }
+        .emit(self.engine.telemetry());
+        result
+    }
+
+    /// Makes a pass. Returns whether another one is worth it soon.
+    async fn pass(&mut self, stop: &CancellationToken) -> bool {
+        let Some(desired) = self.desired.take() else {
+            return false;
+        };
+        let policy = PassPolicy {
+            mode: self.policy.mode,
+            change_limit: self.policy.change_limit,
+            acknowledged: None,
+            held: self.holds(desired.revision.as_ref()),
+        };
+        let report = Arc::new(self.engine.apply(&desired, &Scope::default(), &policy, stop).await);
+        self.desired = Some(desired);
+        let now = self.engine.clock().now();
+        self.note_failures(&report, now);
+        self.engine.telemetry().observe(&report, now);
+        let soon = report.functions.iter().any(|function| {
+            function.state == State::Progressing
+                || (function.state == State::Drifted
+                    && function.steps.iter().any(|step| step.result == StepResult::Refused))
+        });
+        self.status.change(|status| {
+            status.report = Some(report);
+            status.last_pass = Some(now);
+        });
+        soon
+    }
+
+    /// Returns the functions that are to be left alone for now.
+    fn holds(&self, revision: Option<&CommitId>) -> BTreeMap<FunctionKey, Hold> {
+        let now = self.engine.clock().now();
+        self.backoffs
+            .iter()
+            .filter(|(_, backoff)| backoff.revision.as_ref() == revision && now < backoff.until)
+            .map(|(key, backoff)| {
+                let until = backoff.until.format("%H:%M:%S");
+                let message = format!(
+                    "{}; the next try is at {until} UTC, or with the next commit",
+                    backoff.why
+                );
+                (
+                    key.clone(),
+                    Hold {
+                        reason: backoff.reason,
+                        message,
+                    },
+                )
+            })
+            .collect()
+    }
+
+    fn note_failures(&mut self, report: &Report, now: Timestamp) {
+        for function in &report.functions {
+            match failure(function) {
+                Some((reason, why)) => {
+                    let before = self
+                        .backoffs
+                        .get(&function.key)
+                        .filter(|before| before.revision == report.revision);
+                    let failures = before.map_or(0, |before| before.failures) + 1;
+                    let pause = FIRST_PAUSE
+                        .saturating_mul(1 << (failures - 1).min(16))
+                        .min(LONGEST_PAUSE);
+                    let backoff = Backoff {
+                        failures,
+                        until: now + pause,
+                        reason,
+                        why,
+                        revision: report.revision.clone(),
+                    };
+                    self.backoffs.insert(function.key.clone(), backoff);
+                }
+                None if function.is_clean() => drop(self.backoffs.remove(&function.key)),
+                None => {}
+            }
+        }
+        self.backoffs
+            .retain(|key, _| report.functions.iter().any(|function| function.key == *key));
+    }
+}
+
+/// Returns why a function's steps failed in this pass, if they did.
+fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
+    let failed = function.steps.iter().find(|step| step.result == StepResult::Failed)?;
+    if function.state != State::Failed {
+        return None;
+    }
+    let why = failed
+        .message
+        .clone()
+        .unwrap_or_else(|| format!("{} failed", failed.step.action()));
+    let reason = function
+        .withheld
+        .last()
+        .map_or(Reason::LastUpdateFailed, |withheld| withheld.reason);
+    Some((reason, why))
+}
+
+/// Returns the word of a failure's class in metrics.
+fn class(kind: PortErrorKind) -> &'static str {
+    match kind {
+        PortErrorKind::AccessDenied | PortErrorKind::Credentials => "auth",
+        PortErrorKind::Unreachable => "network",
+        PortErrorKind::Unknown => "timeout",
+        PortErrorKind::TooLarge => "too_large",
+        PortErrorKind::NotFound => "not_found",
+        PortErrorKind::Conflict | PortErrorKind::Precondition => "refused",
+        PortErrorKind::Throttled
+        | PortErrorKind::CodeStorageExceeded
+        | PortErrorKind::Invalid
+        | PortErrorKind::Malformed => "protocol",
+    }
+}

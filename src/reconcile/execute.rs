@@ -1,0 +1,358 @@
+//! Takes the steps of one function's plan, in order, and looks after each. Chooses nothing and never tries twice.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::observe::Observer;
+use crate::domain::{
+    AliasName, CodeSha256, FunctionKey, FunctionVersion, RevisionId, UpdateStatus, VerifiedObject, Version,
+};
+use crate::plan::{LatestGuard, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
+use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
+
+/// Waits between looks at an update. Most are complete after some seconds; the first looks are for the quick ones.
+const LOOKS: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
+/// How long a step waits for Lambda at the most: what AWS's own waiter for updates allows.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// Takes the steps of one function.
+pub(super) struct Executor<'a, W, C> {
+    pub(super) lambda: &'a W,
+    pub(super) clock: &'a C,
+    pub(super) observer: &'a Observer,
+    pub(super) key: &'a FunctionKey,
+    pub(super) stop: &'a CancellationToken,
+}
+
+/// What taking a function's steps came to.
+#[derive(Default)]
+pub(super) struct Execution {
+    pub(super) reports: Vec<StepReport>,
+    /// Whether the world moved, or may have, so that looking again at once is worth it.
+    pub(super) again: bool,
+    /// Work that cannot be done, and why, where the reason has a word.
+    pub(super) withheld: Vec<Withheld>,
+}
+
+/// What one step came to.
+enum Outcome {
+    /// It took effect.
+    Done {
+        version: Option<Version>,
+        message: Option<String>,
+    },
+    /// Nothing was written, because the world is not as the plan saw it.
+    Refused(String),
+    /// It did not take effect, or that is not known.
+    Failed {
+        message: String,
+        reason: Option<Reason>,
+        again: bool,
+    },
+}
+
+impl Outcome {
+    fn done(version: Option<Version>) -> Self {
+        Self::Done { version, message: None }
+    }
+
+    fn failed(message: String) -> Self {
+        Self::Failed {
+            message,
+            reason: None,
+            again: false,
+        }
+    }
+
+    /// Sorts the failure of a call into what it means for the step.
+    fn of(error: &PortError) -> Self {
+        let message = error.to_string();
+        let failed = |reason, again| Self::Failed {
+            message: message.clone(),
+            reason,
+            again,
+        };
+        match error.kind {
+            PortErrorKind::Conflict | PortErrorKind::Precondition | PortErrorKind::NotFound => Self::Refused(message),
+            PortErrorKind::AccessDenied => failed(Some(Reason::AccessDenied), false),
+            PortErrorKind::CodeStorageExceeded => failed(Some(Reason::CodeStorageExceeded), false),
+            PortErrorKind::Unknown => failed(None, true),
+            PortErrorKind::Throttled
+            | PortErrorKind::Credentials
+            | PortErrorKind::Invalid
+            | PortErrorKind::Unreachable
+            | PortErrorKind::TooLarge
+            | PortErrorKind::Malformed => failed(None, false),
+        }
+    }
+}
+
+impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
+    /// Takes the steps in order, up to the first that is not done. `finished` hears of each with its duration.
+    pub(super) async fn run(&self, steps: Vec<Step>, mut finished: impl FnMut(&StepReport, Duration)) -> Execution {
+        let mut execution = Execution::default();
+        let mut published = None;
+        let mut halted = None;
+        for step in steps {
+            let mut report = StepReport::planned(step);
+            if halted.is_none() && self.stop.is_cancelled() {
+                halted = Some("Pinfold is stopping; the next pass goes on from here".to_owned());
+            }
+            if let Some(why) = &halted {
+                report.result = StepResult::Skipped;
+                report.message = Some(why.clone());
+                finished(&report, Duration::ZERO);
+                execution.reports.push(report);
+                continue;
+            }
+            let before = self.clock.now();
+            let outcome = self.take(&report.step, &mut published).await;
+            let duration = (self.clock.now() - before).to_std().unwrap_or_default();
+            let (result, message) = match outcome {
+                Outcome::Done { version, message } => {
+                    report.version = version;
+                    (StepResult::Done, message)
+                }
+                Outcome::Refused(message) => {
+                    execution.again = true;
+                    (StepResult::Refused, Some(message))
+                }
+                Outcome::Failed { message, reason, again } => {
+                    execution.again |= again;
+                    let subject = report
+                        .step
+                        .alias()
+                        .map_or(Subject::Latest, |alias| Subject::Alias(alias.clone()));
+                    let withheld = reason.map(|reason| Withheld {
+                        subject,
+                        reason,
+                        message: message.clone(),
+                    });
+                    execution.withheld.extend(withheld);
+                    (StepResult::Failed, Some(message))
+                }
+            };
+            if result != StepResult::Done {
+                halted = Some(format!("{} before it was not done", report.step.action()));
+            }
+            (report.result, report.message) = (result, message);
+            finished(&report, duration);
+            execution.reports.push(report);
+        }
+        execution
+    }
+
+    async fn take(&self, step: &Step, published: &mut Option<Version>) -> Outcome {
+        match step {
+            Step::UpdateCode {
+                code,
+                architecture,
+                expect,
+                ..
+            } => self.update_code(code, architecture.as_deref(), expect).await,
+            Step::AwaitUpdated { expect } => self.await_updated(*expect).await,
+            Step::PublishVersion { expect, publication } => {
+                let outcome = match self.lambda.publish(&self.key.name, *expect, publication).await {
+                    Ok((version, sha256)) if sha256 == *expect => self.await_active(version, *expect).await,
+                    Ok((version, sha256)) => Outcome::failed(format!(
+                        "Lambda published {sha256} as version {version} where {expect} was meant"
+                    )),
+                    Err(error) => Outcome::of(&error),
+                };
+                if let Outcome::Done { version, .. } = &outcome {
+                    *published = *version;
+                }
+                outcome
+            }
+            Step::CreateAlias { alias, to } => match self.target(*to, *published).await {
+                Ok(version) => {
+                    let result = self.lambda.create_alias(&self.key.name, alias, version).await;
+                    self.look_at_alias(alias, version, result).await
+                }
+                Err(outcome) => outcome,
+            },
+            Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
+                Ok(version) => {
+                    let result = self.lambda.move_alias(&self.key.name, alias, version, expect).await;
+                    self.look_at_alias(alias, version, result).await
+                }
+                Err(outcome) => outcome,
+            },
+        }
+    }
+
+    async fn update_code(&self, code: &VerifiedObject, architecture: Option<&str>, expect: &LatestGuard) -> Outcome {
+        let guard = match self.guard(expect).await {
+            Ok(guard) => guard,
+            Err(outcome) => return outcome,
+        };
+        match self
+            .lambda
+            .update_code(&self.key.name, code, architecture, &guard)
+            .await
+        {
+            Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
+            Ok(sha256) => {
+                let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
+                Outcome::failed(format!(
+                    "{} was {} when it was looked up, but Lambda took {found}: nothing is published from it",
+                    code.location, code.sha256
+                ))
+            }
+            // The call may have been carried out: the hash and a new RevisionId say so.
+            Err(error) if error.kind == PortErrorKind::Unknown => match self.lambda.function(&self.key.name).await {
+                Ok(Some(seen)) if seen.latest.sha256 == Some(code.sha256) && seen.latest.revision != guard => {
+                    Outcome::Done {
+                        version: None,
+                        message: Some(format!("{error}; the new code is there")),
+                    }
+                }
+                Ok(_) | Err(_) => Outcome::of(&error),
+            },
+            Err(error) => Outcome::of(&error),
+        }
+    }
+
+    /// Returns the RevisionId to guard a code update with.
+    async fn guard(&self, expect: &LatestGuard) -> Result<RevisionId, Outcome> {
+        let own = match expect {
+            LatestGuard::Revision(revision) => return Ok(revision.clone()),
+            LatestGuard::OwnHash(own) => own,
+        };
+        match self.lambda.function(&self.key.name).await {
+            Ok(Some(seen)) if seen.latest.sha256 == Some(*own) && seen.latest.update == UpdateStatus::Successful => {
+                Ok(seen.latest.revision)
+            }
+            Ok(_) => Err(Outcome::Refused(format!(
+                "somebody changed $LATEST: it no longer holds {own}"
+            ))),
+            Err(error) => Err(Outcome::of(&error)),
+        }
+    }
+
+    async fn await_updated(&self, expect: CodeSha256) -> Outcome {
+        self.wait("the update", async || {
+            let latest = match self.lambda.function(&self.key.name).await {
+                Ok(Some(seen)) => seen.latest,
+                Ok(None) => return Some(Outcome::Refused("the function is gone".to_owned())),
+                Err(error) => return passing(&error),
+            };
+            match latest.update {
+                UpdateStatus::InProgress => None,
+                UpdateStatus::Failed { reason } => Some(Outcome::Failed {
+                    message: format!("the update failed, and the code before it goes on serving: {reason}"),
+                    reason: Some(Reason::LastUpdateFailed),
+                    again: false,
+                }),
+                UpdateStatus::Successful if latest.sha256 == Some(expect) => Some(Outcome::done(None)),
+                UpdateStatus::Successful => Some(Outcome::Refused(format!(
+                    "somebody changed $LATEST: it no longer holds {expect}"
+                ))),
+            }
+        })
+        .await
+    }
+
+    /// Waits until a version can serve, and checks that it is the one that was meant.
+    async fn await_active(&self, version: Version, expect: CodeSha256) -> Outcome {
+        self.wait("the version", async || {
+            let seen = match self.lambda.version(&self.key.name, &Qualifier::Version(version)).await {
+                Ok(seen) => seen,
+                Err(error) => return passing(&error),
+            };
+            if seen.sha256 != Some(expect) {
+                return Some(Outcome::failed(format!("version {version} does not hold {expect}")));
+            }
+            match seen.state.as_deref() {
+                Some("Active") | None => Some(Outcome::done(Some(version))),
+                Some("Pending") => None,
+                Some(state) => {
+                    self.observer.mark_unusable(self.key, version);
+                    Some(Outcome::Refused(format!(
+                        "version {version} is {state} and cannot serve"
+                    )))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
+    async fn wait(&self, what: &str, mut look: impl AsyncFnMut() -> Option<Outcome>) -> Outcome {
+        let mut waited = Duration::ZERO;
+        let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
+        loop {
+            if let Some(outcome) = look().await {
+                return outcome;
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_WAIT);
+            if waited >= LONGEST_WAIT {
+                return Outcome::Refused(format!("{what} is not complete after {} s", waited.as_secs()));
+            }
+            tokio::select! {
+                () = self.clock.sleep(pause) => waited += pause,
+                () = self.stop.cancelled() => {
+                    return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself"));
+                }
+            }
+        }
+    }
+
+    /// Returns the version that an alias is to be pointed at, once it can serve.
+    async fn target(&self, to: VersionRef, published: Option<Version>) -> Result<Version, Outcome> {
+        match to {
+            VersionRef::Known { version, sha256 } => match self.await_active(version, sha256).await {
+                Outcome::Done { .. } => Ok(version),
+                outcome @ (Outcome::Refused(_) | Outcome::Failed { .. }) => Err(outcome),
+            },
+            VersionRef::FromPublish => {
+                published.ok_or_else(|| Outcome::failed("no version was published before this step".to_owned()))
+            }
+        }
+    }
+
+    /// Looks whether the alias points where it was pointed. Where the reply was lost, this is what tells.
+    async fn look_at_alias(&self, alias: &AliasName, version: Version, result: Result<(), PortError>) -> Outcome {
+        let lost = match result {
+            Ok(()) => None,
+            Err(error) if error.kind == PortErrorKind::Unknown => Some(error),
+            Err(error) => return Outcome::of(&error),
+        };
+        let seen = self
+            .lambda
+            .version(&self.key.name, &Qualifier::Alias(alias.clone()))
+            .await;
+        match (seen, lost) {
+            (Ok(seen), lost) if seen.version == FunctionVersion::Number(version) => Outcome::Done {
+                version: Some(version),
+                message: lost.map(|error| format!("{error}; the alias is there")),
+            },
+            (_, Some(error)) => Outcome::of(&error),
+            (Ok(seen), None) => Outcome::Refused(format!("somebody moved {alias} on to version {}", seen.version)),
+            // Lambda confirmed the move itself; that the second look failed takes nothing from it.
+            (Err(_), None) => Outcome::done(Some(version)),
+        }
+    }
+}
+
+/// Sorts a failed look: what may pass is waited out, anything else ends the wait.
+fn passing(error: &PortError) -> Option<Outcome> {
+    match error.kind {
+        PortErrorKind::Throttled | PortErrorKind::Unreachable | PortErrorKind::Unknown => None,
+        PortErrorKind::NotFound
+        | PortErrorKind::Conflict
+        | PortErrorKind::Precondition
+        | PortErrorKind::AccessDenied
+        | PortErrorKind::Credentials
+        | PortErrorKind::CodeStorageExceeded
+        | PortErrorKind::Invalid
+        | PortErrorKind::TooLarge
+        | PortErrorKind::Malformed => Some(Outcome::of(error)),
+    }
+}

@@ -1,0 +1,40 @@
+//! Asks S3 about the artifacts that a plan needs to know. Which ones is `plan`'s to say.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt as _;
+
+use crate::domain::{DesiredFunction, ObservedFunction, S3Location};
+use crate::plan::{ArtifactFacts, lookups};
+use crate::ports::Artifacts;
+
+/// Look-ups side by side. S3 takes 5,500 a second for each prefix; what this bounds is our own memory and sockets.
+const LOOKUPS_AT_ONCE: usize = 16;
+
+/// Asks until every function can be planned, and adds the answers to `facts`.
+///
+/// Two functions that name one object share one look-up.
+pub(super) async fn resolve<A: Artifacts>(
+    functions: &[(&DesiredFunction, &ObservedFunction)],
+    artifacts: &A,
+    facts: &mut ArtifactFacts,
+) {
+    loop {
+        let wanted: BTreeSet<S3Location> = functions
+            .iter()
+            .flat_map(|(desired, observed)| lookups(desired, observed, facts))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let answers: Vec<_> = futures::stream::iter(wanted)
+            .map(|location| async move {
+                let answer = artifacts.look_up(&location).await;
+                (location, answer)
+            })
+            .buffer_unordered(LOOKUPS_AT_ONCE)
+            .collect()
+            .await;
+        facts.extend(answers);
+    }
+}

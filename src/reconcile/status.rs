@@ -1,0 +1,98 @@
+//! What the daemon shows of itself between passes, and the way to wake it. A nudge carries no instruction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Notify, watch};
+
+use crate::domain::Timestamp;
+use crate::plan::Report;
+
+/// What the daemon knows at this moment.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// The report of the last pass; `None` until the first one is complete.
+    pub report: Option<Arc<Report>>,
+    /// When the last pass was complete.
+    pub last_pass: Option<Timestamp>,
+    /// Why the repository could not be read at the last try; `None` where it could.
+    pub source_error: Option<String>,
+}
+
+/// Holds the status for whoever shows it. Readers never wait for a pass.
+#[derive(Debug, Clone)]
+pub struct StatusBoard {
+    sender: Arc<watch::Sender<Status>>,
+}
+
+impl Default for StatusBoard {
+    fn default() -> Self {
+        Self {
+            sender: Arc::new(watch::Sender::new(Status::default())),
+        }
+    }
+}
+
+impl StatusBoard {
+    /// Returns the present status.
+    pub fn get(&self) -> Status {
+        self.sender.borrow().clone()
+    }
+
+    /// Returns a receiver that hears of every change.
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.sender.subscribe()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.sender.send_modify(change);
+    }
+}
+
+/// Wakes the driver. However often it is nudged while it works, it wakes once more and looks at everything.
+#[derive(Debug, Clone, Default)]
+pub struct Nudge {
+    shared: Arc<Wakes>,
+}
+
+#[derive(Debug, Default)]
+struct Wakes {
+    source: AtomicBool,
+    sweep: AtomicBool,
+    notify: Notify,
+}
+
+/// What the driver was woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wake {
+    pub(super) source: bool,
+    pub(super) sweep: bool,
+}
+
+impl Nudge {
+    /// Has the repository looked at.
+    pub fn source(&self) {
+        self.shared.source.store(true, Ordering::SeqCst);
+        self.shared.notify.notify_one();
+    }
+
+    /// Has the fleet looked at.
+    pub fn sweep(&self) {
+        self.shared.sweep.store(true, Ordering::SeqCst);
+        self.shared.notify.notify_one();
+    }
+
+    /// Waits for a nudge and takes all that came.
+    pub(super) async fn taken(&self) -> Wake {
+        loop {
+            let wake = Wake {
+                source: self.shared.source.swap(false, Ordering::SeqCst),
+                sweep: self.shared.sweep.swap(false, Ordering::SeqCst),
+            };
+            if wake.source || wake.sweep {
+                return wake;
+            }
+            self.shared.notify.notified().await;
+        }
+    }
+}
