@@ -4,4 +4,5 @@
 //! does what, and who may enter which.
 
 pub mod domain;
+pub mod manifest;
 pub mod ports;
