@@ -13,6 +13,7 @@ mod flaw;
 mod layout;
 mod merge;
 mod schema;
+mod suspend;
 mod yaml;
 
 #[cfg(test)]
@@ -127,7 +128,9 @@ pub fn load(
 fn manifests<'a>(tree: &'a SourceTree, targets: &'a [Target]) -> impl Iterator<Item = (&'a SourceEntry, Role)> {
     tree.entries.iter().filter_map(move |entry| {
         let role = Role::of(&entry.path)?;
-        let used = targets.iter().any(|target| layout::serves(role, &entry.path, &target.path));
+        let used = targets
+            .iter()
+            .any(|target| layout::serves(role, &entry.path, &target.path));
         used.then_some((entry, role))
     })
 }
@@ -162,7 +165,10 @@ fn parsed(
     }
     let Some(bytes) = contents.get(&entry.blob) else {
         // Not kept: the next load may have it.
-        return Arc::new(Parsed::refused(Flaw::new(None, "its content could not be had: try again")));
+        return Arc::new(Parsed::refused(Flaw::new(
+            None,
+            "its content could not be had: try again",
+        )));
     };
     let fresh = Arc::new(file::parse(role, bytes));
     kept.of_mut(role).insert(entry.blob.clone(), Arc::clone(&fresh));

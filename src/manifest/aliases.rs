@@ -53,7 +53,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<AliasName, 
     let mut aliases = BTreeMap::new();
     if node.value == Value::Null {
         // Nothing here could mean "none" or "as in defaults.yaml", and the two run different code.
-        reader.note(node, "aliases: there is none: write aliases: {} for no alias, or remove the line for the defaults'");
+        reader.note(
+            node,
+            "aliases: there is none: write aliases: {} for no alias, or remove the line for the defaults'",
+        );
         return aliases;
     }
     for (key, text, value) in reader.pairs("aliases", node) {
@@ -63,7 +66,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<AliasName, 
                 aliases.insert(name, alias);
             }
             Err(error) if text == "<<" => {
-                reader.note(key, format!("aliases: {error}; YAML merge keys are not read: write the aliases out"));
+                reader.note(
+                    key,
+                    format!("aliases: {error}; YAML merge keys are not read: write the aliases out"),
+                );
             }
             Err(error) => reader.note(key, format!("aliases: {error}")),
         }
@@ -77,7 +83,10 @@ fn alias(reader: &mut Reader<'_>, path: &str, node: &Node) -> Alias {
         Value::Text(text) => {
             reader.note(
                 node,
-                format!("{path}: it takes fields, not text: write {path}.version: {} or {{}}", shown(text)),
+                format!(
+                    "{path}: it takes fields, not text: write {path}.version: {} or {{}}",
+                    shown(text)
+                ),
             );
             return Alias::default();
         }
@@ -95,8 +104,12 @@ fn alias(reader: &mut Reader<'_>, path: &str, node: &Node) -> Alias {
         })
     });
     Alias {
-        version: fields.get("version").and_then(|value| reader.parsed(&path_of("version"), value)),
-        pin: fields.get("sha256").and_then(|value| reader.parsed(&path_of("sha256"), value)),
+        version: fields
+            .get("version")
+            .and_then(|value| reader.parsed(&path_of("version"), value)),
+        pin: fields
+            .get("sha256")
+            .and_then(|value| reader.parsed(&path_of("sha256"), value)),
         object_version: fields
             .get("objectVersion")
             .and_then(|value| file::object_version(reader, &path_of("objectVersion"), value)),
@@ -118,16 +131,18 @@ mod tests {
             pin: Some(CodeSha256::from_bytes(PIN)),
             object_version: Some("object"),
         });
-        let pin = wish.pin.map(|pin| if pin == CodeSha256::from_bytes(PIN) { PIN } else { OWN });
+        let pin = wish
+            .pin
+            .map(|pin| if pin == CodeSha256::from_bytes(PIN) { PIN } else { OWN });
         (wish.version.to_string(), pin, wish.object_version.map(str::to_owned))
     }
 
-    fn written() -> Option<Written> {
-        Some(Written {
+    fn written() -> Written {
+        Written {
             template: "s3://bucket/key".parse().unwrap(),
             field: String::new(),
             place: None,
-        })
+        }
     }
 
     #[test]
@@ -170,7 +185,7 @@ mod tests {
     #[test]
     fn an_alias_with_an_artifact_has_no_object_version_of_another_object() {
         let alias = Alias {
-            artifact: written(),
+            artifact: Some(written()),
             ..Alias::default()
         };
         assert_eq!(over(&alias), ("1".into(), Some(PIN), None));

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use super::file::FUNCTION_FIELDS;
 use super::flaw::{Flaw, Place, shown};
 use super::yaml::{self, Node, Value};
 
 /// Flaws of one file that are told one by one: who has more starts with the first.
 const MAX_FLAWS: usize = 20;
-/// Bytes that are parsed again, over all flaws of a file, to tell their places. A manifest has some hundreds
+/// Bytes that are parsed again, over all flaws of a file, to tell their places. A manifest has some hundred
 /// bytes, so in practice every flaw has its place; a hostile file of 1 MiB is parsed once more and no oftener.
 const MAX_SEARCHED: usize = 1024 * 1024;
 
@@ -17,7 +18,9 @@ const MAX_SEARCHED: usize = 1024 * 1024;
 pub(super) struct Reader<'t> {
     text: &'t str,
     flaws: Vec<(Flaw, u32)>,
+    /// How many more there are, and where the first of those stands.
     untold: usize,
+    untold_from: Option<Place>,
     searches_left: usize,
     places: BTreeMap<u32, Option<Place>>,
 }
@@ -31,6 +34,7 @@ impl<'t> Reader<'t> {
             text,
             flaws: Vec::new(),
             untold: 0,
+            untold_from: None,
             searches_left: (MAX_SEARCHED / text.len().max(1)).clamp(1, 2 * MAX_FLAWS),
             places: BTreeMap::new(),
         }
@@ -39,6 +43,9 @@ impl<'t> Reader<'t> {
     /// Notes a flaw at a value.
     pub(super) fn note(&mut self, at: &Node, message: impl AsRef<str>) {
         if self.flaws.len() == MAX_FLAWS {
+            if self.untold == 0 {
+                self.untold_from = self.place(at);
+            }
             self.untold += 1;
             return;
         }
@@ -65,8 +72,8 @@ impl<'t> Reader<'t> {
         self.flaws.sort_by_key(|(_, id)| *id);
         let mut flaws: Vec<Flaw> = self.flaws.into_iter().map(|(flaw, _)| flaw).collect();
         if self.untold > 0 {
-            let message = format!("and {} more: correct those above first", self.untold);
-            flaws.push(Flaw::new(flaws.last().and_then(|last| last.place), message));
+            let message = format!("the file has {} more faults: correct the others first", self.untold);
+            flaws.push(Flaw::new(self.untold_from, message));
         }
         flaws
     }
@@ -92,8 +99,15 @@ impl<'t> Reader<'t> {
             _ if name == "<<" => {
                 format!("{at}YAML merge keys (<<) are not read: write the fields out, or share them in defaults.yaml")
             }
-            Some(field) => format!("{at}unknown field {}: did you mean {field}?", shown(name)),
-            None => format!("{at}unknown field {}: the fields here are {}", shown(name), known.join(", ")),
+            // A field of another place is no typing error of one of this.
+            Some(field) if !FUNCTION_FIELDS.contains(&name) => {
+                format!("{at}unknown field {}: did you mean {field}?", shown(name))
+            }
+            Some(_) | None => format!(
+                "{at}unknown field {}: the fields here are {}",
+                shown(name),
+                known.join(", ")
+            ),
         };
         self.note(key, message);
     }
@@ -104,7 +118,10 @@ impl<'t> Reader<'t> {
             Value::Map(pairs) => pairs,
             Value::Null | Value::Bool | Value::Number | Value::Text(_) | Value::List => {
                 let found = kind(&node.value);
-                self.note(node, format!("{}it takes fields of the form `key: value`, not {found}", prefix(path)));
+                self.note(
+                    node,
+                    format!("{}it takes fields of the form `key: value`, not {found}", prefix(path)),
+                );
                 return Vec::new();
             }
         };
@@ -113,14 +130,23 @@ impl<'t> Reader<'t> {
         for (key, value) in pairs {
             let Value::Text(name) = &key.value else {
                 let raw = self.raw(key);
-                self.note(key, format!("{}the key {raw} is not text: write it in quotes", prefix(path)));
+                self.note(
+                    key,
+                    format!("{}the key {raw} is not text: write it in quotes", prefix(path)),
+                );
                 continue;
             };
             if let Some(first) = seen.insert(name, key) {
-                let line = self.place(first).map_or(String::new(), |place| format!(" in line {}", place.line));
+                let line = self
+                    .place(first)
+                    .map_or(String::new(), |place| format!(" in line {}", place.line));
                 self.note(
                     key,
-                    format!("{}{} stands there twice, first{line}: keep one of the two", prefix(path), shown(name)),
+                    format!(
+                        "{}{} stands there twice, first{line}: keep one of the two",
+                        prefix(path),
+                        shown(name)
+                    ),
                 );
             } else {
                 found.push((key, name, value));
@@ -134,18 +160,30 @@ impl<'t> Reader<'t> {
     pub(super) fn text<'n>(&mut self, path: &str, node: &'n Node) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) if ambiguous(text) && !self.quoted(node) => {
-                self.note(node, format!("{path}: not every reader of YAML takes {text} for text: {}", quote(path, text)));
+                self.note(
+                    node,
+                    format!(
+                        "{path}: not every reader of YAML takes {text} for text: {}",
+                        quote(path, text)
+                    ),
+                );
                 None
             }
             Value::Text(text) => Some(text),
             Value::Bool | Value::Number => {
                 let raw = self.raw(node);
                 let found = kind(&node.value);
-                self.note(node, format!("{path}: {raw} is {found} to YAML, not text: {}", quote(path, &raw)));
+                self.note(
+                    node,
+                    format!("{path}: {raw} is {found} to YAML, not text: {}", quote(path, &raw)),
+                );
                 None
             }
             Value::Null => {
-                self.note(node, format!("{path}: there is no value: write one, or remove the line"));
+                self.note(
+                    node,
+                    format!("{path}: there is no value: write one, or remove the line"),
+                );
                 None
             }
             Value::List | Value::Map(_) => {
@@ -201,7 +239,11 @@ impl<'t> Reader<'t> {
 
 /// Returns the path of a field inside a mapping.
 pub(super) fn inside(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+    if path.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
 }
 
 /// Returns the one of `known` that somebody may have meant.
@@ -220,7 +262,11 @@ pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 fn prefix(path: &str) -> String {
-    if path.is_empty() { String::new() } else { format!("{path}: ") }
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!("{path}: ")
+    }
 }
 
 fn quote(path: &str, raw: &str) -> String {
@@ -243,6 +289,8 @@ fn kind(value: &Value) -> &'static str {
 /// more words for booleans and read a leading zero as octal; a number too large for one is text to some.
 fn ambiguous(text: &str) -> bool {
     let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'_') && text.bytes().any(|b| b.is_ascii_digit());
-    let word = ["yes", "no", "on", "off", "y", "n"].iter().any(|word| word.eq_ignore_ascii_case(text));
+    let word = ["yes", "no", "on", "off", "y", "n"]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(text));
     digits || word || text.parse::<f64>().is_ok()
 }

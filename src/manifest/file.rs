@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::aliases::{self, Alias};
 use super::claim;
-use super::fields::{Fields, Reader, inside, nearest};
+use super::fields::{Fields, Reader, nearest};
 use super::flaw::{Flaw, Place, shown};
 use super::layout::Role;
+use super::suspend;
 use super::yaml::{self, Node, Value};
 use crate::domain::{
-    AliasName, ArtifactTemplate, ArtifactVersion, CodeSha256, FunctionName, Mode, S3Location, Suspension, Timestamp,
+    AliasName, ArtifactTemplate, ArtifactVersion, CodeSha256, FunctionName, Mode, S3Location, Suspension,
 };
 
 /// The one apiVersion there is.
@@ -29,11 +30,6 @@ pub(super) const FUNCTION_FIELDS: [&str; 10] = [
 ];
 /// The fields of `kind: Defaults`.
 pub(super) const DEFAULTS_FIELDS: [&str; 5] = ["apiVersion", "kind", "artifact", "aliases", "mode"];
-/// The fields of `suspend`.
-pub(super) const SUSPEND_FIELDS: [&str; 2] = ["reason", "until"];
-/// Longest reason of a suspension, in bytes: it is repeated in every status.
-pub(super) const MAX_REASON: usize = 1000;
-
 /// What one content came to in one role.
 #[derive(Debug)]
 pub(super) struct Parsed {
@@ -51,7 +47,7 @@ pub(super) struct Parsed {
 #[derive(Debug)]
 pub(super) enum Content {
     Function(Box<FunctionFile>),
-    Defaults(Box<DefaultsFile>),
+    Defaults(Box<Shareable>),
 }
 
 /// A sound `kind: Function`.
@@ -63,12 +59,6 @@ pub(super) struct FunctionFile {
     pub(super) object_version: Option<String>,
     pub(super) shared: Shareable,
     pub(super) suspend: Option<Suspension>,
-}
-
-/// A sound `kind: Defaults`.
-#[derive(Debug)]
-pub(super) struct DefaultsFile {
-    pub(super) shared: Shareable,
 }
 
 /// What a function may say for itself and otherwise has from its folders, key by key.
@@ -101,7 +91,10 @@ impl Parsed {
 
 /// Says that a file is too large.
 pub(super) fn too_large(bytes: u64) -> Flaw {
-    Flaw::new(None, format!("the file has {bytes} bytes and a manifest has at most 1 MiB: split or shorten it"))
+    Flaw::new(
+        None,
+        format!("the file has {bytes} bytes and a manifest has at most 1 MiB: split or shorten it"),
+    )
 }
 
 /// Parses one content.
@@ -138,10 +131,13 @@ fn checked(role: Role, text: &str, node: &Node) -> Parsed {
         Value::Map(pairs) if wrong_kind(&mut reader, role, node, pairs) => None,
         Value::Map(_) => match role {
             Role::Function => function(&mut reader, text, node).map(|file| Content::Function(Box::new(file))),
-            Role::Defaults => defaults(&mut reader, text, node).map(|file| Content::Defaults(Box::new(file))),
+            Role::Defaults => Some(Content::Defaults(Box::new(defaults(&mut reader, text, node)))),
         },
         Value::Null | Value::Bool | Value::Number | Value::Text(_) | Value::List => {
-            reader.note(node, "a manifest is made of fields, beginning with apiVersion: pinfold/v1");
+            reader.note(
+                node,
+                "a manifest is made of fields, beginning with apiVersion: pinfold/v1",
+            );
             None
         }
     };
@@ -207,13 +203,27 @@ fn claim_of(node: &Node) -> Option<FunctionName> {
 fn function(reader: &mut Reader<'_>, text: &str, node: &Node) -> Option<FunctionFile> {
     let fields = reader.fields("", node, &FUNCTION_FIELDS);
     header(reader, node, &fields, "Function");
-    let name = required(reader, node, &fields, "name", "the function's name in Lambda, name: checkout-api")
-        .and_then(|value| reader.parsed("name", value));
-    let version = required(reader, node, &fields, "version", "the artifact's version in quotes, version: \"1.5.0\"")
-        .and_then(|value| reader.parsed("version", value));
+    let name = required(
+        reader,
+        node,
+        &fields,
+        "name",
+        "the function's name in Lambda, name: checkout-api",
+    )
+    .and_then(|value| reader.parsed("name", value));
+    let version = required(
+        reader,
+        node,
+        &fields,
+        "version",
+        "the artifact's version in quotes, version: \"1.5.0\"",
+    )
+    .and_then(|value| reader.parsed("version", value));
     let pin = fields.get("sha256").and_then(|value| reader.parsed("sha256", value));
-    let object_version = fields.get("objectVersion").and_then(|value| object_version(reader, "objectVersion", value));
-    let suspend = fields.get("suspend").and_then(|value| suspension(reader, value));
+    let object_version = fields
+        .get("objectVersion")
+        .and_then(|value| object_version(reader, "objectVersion", value));
+    let suspend = fields.get("suspend").and_then(|value| suspend::read(reader, value));
     let shared = shareable(reader, text, &fields);
     Some(FunctionFile {
         name: name?,
@@ -225,11 +235,10 @@ fn function(reader: &mut Reader<'_>, text: &str, node: &Node) -> Option<Function
     })
 }
 
-fn defaults(reader: &mut Reader<'_>, text: &str, node: &Node) -> Option<DefaultsFile> {
+fn defaults(reader: &mut Reader<'_>, text: &str, node: &Node) -> Shareable {
     let fields = reader.fields("", node, &DEFAULTS_FIELDS);
     header(reader, node, &fields, "Defaults");
-    let shared = shareable(reader, text, &fields);
-    Some(DefaultsFile { shared })
+    shareable(reader, text, &fields)
 }
 
 fn header(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>, kind: &str) {
@@ -239,7 +248,10 @@ fn header(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>, kind: &str)
             && let Some(text) = reader.text(field, value)
             && text != only
         {
-            reader.note(value, format!("{field}: {} is not known: write {field}: {only}", shown(text)));
+            reader.note(
+                value,
+                format!("{field}: {} is not known: write {field}: {only}", shown(text)),
+            );
         }
     }
 }
@@ -260,7 +272,9 @@ fn required<'n>(
 }
 
 fn shareable(reader: &mut Reader<'_>, text: &str, fields: &Fields<'_>) -> Shareable {
-    let artifact = fields.get("artifact").and_then(|value| reader.parsed("artifact", value));
+    let artifact = fields
+        .get("artifact")
+        .and_then(|value| reader.parsed("artifact", value));
     Shareable {
         artifact: artifact.map(|template| Written {
             template,
@@ -292,65 +306,9 @@ fn mode(reader: &mut Reader<'_>, node: &Node) -> Option<Mode> {
         "observe" => return Some(Mode::Observe),
         _ => {}
     }
-    let write = nearest(text, &MODES).map_or("write reconcile or observe".to_owned(), |m| format!("did you mean {m}?"));
+    let write = nearest(text, &MODES).map_or("write reconcile or observe".to_owned(), |m| {
+        format!("did you mean {m}?")
+    });
     reader.note(node, format!("mode: {} is not known: {write}", shown(text)));
     None
-}
-
-fn suspension(reader: &mut Reader<'_>, node: &Node) -> Option<Suspension> {
-    const WRITE: &str = "why, suspend.reason: \"incident 4711\"";
-    let fields = match &node.value {
-        Value::Map(_) => reader.fields("suspend", node, &SUSPEND_FIELDS),
-        Value::Null | Value::Bool | Value::Number | Value::Text(_) | Value::List => {
-            reader.note(
-                node,
-                "suspend: it takes a reason, as in suspend: { reason: \"incident 4711\" }; remove it to resume",
-            );
-            return None;
-        }
-    };
-    let reason = match fields.get("reason") {
-        Some(value) => reader.text("suspend.reason", value).and_then(|text| reason(reader, value, text)),
-        None => {
-            reader.note(node, format!("suspend.reason is missing: add {WRITE}"));
-            None
-        }
-    };
-    let until = fields.get("until").map(|value| instant(reader, value));
-    Some(Suspension {
-        reason: reason?,
-        until: match until {
-            Some(time) => Some(time?),
-            None => None,
-        },
-    })
-}
-
-/// Brings a reason into one line, as a status shows it.
-fn reason(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<String> {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let message = if line.is_empty() {
-        "suspend.reason: it is empty: say why, so that whoever finds it knows when to end it".to_owned()
-    } else if line.len() > MAX_REASON {
-        format!("suspend.reason: it is longer than {MAX_REASON} bytes: shorten it to a line and a link")
-    } else if line.chars().any(char::is_control) {
-        "suspend.reason: it holds control characters: write plain text".to_owned()
-    } else {
-        return Some(line);
-    };
-    reader.note(node, message);
-    None
-}
-
-fn instant(reader: &mut Reader<'_>, node: &Node) -> Option<Timestamp> {
-    let path = inside("suspend", "until");
-    let text = reader.text(&path, node)?;
-    let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) else {
-        reader.note(
-            node,
-            format!("{path}: {} is no time with a zone: write RFC 3339, as in 2026-12-01T00:00:00Z", shown(text)),
-        );
-        return None;
-    };
-    Some(time.to_utc())
 }

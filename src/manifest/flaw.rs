@@ -108,7 +108,11 @@ mod tests {
         let flaw = Flaw::new(None, format!("a\nb\u{1b}[2J\u{202e}{}", "x".repeat(5000)));
         let fault = flaw.at("f\n.yaml");
         assert_eq!(fault.file, "f\\n.yaml");
-        assert!(fault.message.starts_with("a\\nb\\u{1b}[2J\\u{202e}xxx"), "{}", fault.message);
+        assert!(
+            fault.message.starts_with("a\\nb\\u{1b}[2J\\u{202e}xxx"),
+            "{}",
+            fault.message
+        );
         assert!(fault.message.ends_with("x…"));
         assert!(fault.message.chars().count() < 1050);
     }

@@ -141,7 +141,15 @@ mod tests {
         assert_eq!(Role::of("a.yml"), Some(Role::Function));
         assert_eq!(Role::of("defaults.yml"), Some(Role::Defaults));
         assert_eq!(Role::of("prod/my-defaults.yaml"), Some(Role::Function));
-        for other in ["a.YAML", "README.md", ".a.yaml", "prod/_a.yml", "yaml", ".yaml", "a.yaml.orig"] {
+        for other in [
+            "a.YAML",
+            "README.md",
+            ".a.yaml",
+            "prod/_a.yml",
+            "yaml",
+            ".yaml",
+            "a.yaml.orig",
+        ] {
             assert_eq!(Role::of(other), None, "{other}");
         }
     }
@@ -189,8 +197,14 @@ mod tests {
             "stage/eu/b.yml",
             "tmp/_x.yaml",
         ]);
-        let paths: Vec<_> = targets_of(&tree).into_iter().map(|t| (t.name.to_string(), t.path)).collect();
-        assert_eq!(paths, [("prod".into(), "prod".into()), ("stage".into(), "stage".into())]);
+        let paths: Vec<_> = targets_of(&tree)
+            .into_iter()
+            .map(|t| (t.name.to_string(), t.path))
+            .collect();
+        assert_eq!(
+            paths,
+            [("prod".into(), "prod".into()), ("stage".into(), "stage".into())]
+        );
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub(super) fn merge<'a>(files: &'a Files<'a>, targets: &[&'a Target]) -> Desired
     for target in targets {
         merge_target(target, files, &mut folders, &mut misfits, &mut state);
     }
-    state.faults.extend(misfits.into_iter().map(|(key, misfit)| misfit.fault(&key)));
+    state
+        .faults
+        .extend(misfits.into_iter().map(|(key, misfit)| misfit.fault(&key)));
     state.faults.sort_unstable();
     state.faults.dedup();
     state
@@ -56,18 +58,24 @@ fn layers<'a>(files: &'a Files<'a>, faults: &mut Vec<Fault>) -> BTreeMap<&'a str
     let mut by_folder: BTreeMap<&str, Vec<(&str, &Parsed)>> = BTreeMap::new();
     for (path, (role, parsed)) in files {
         if *role == Role::Defaults {
-            by_folder.entry(layout::split(path).0).or_default().push((*path, parsed.as_ref()));
+            by_folder
+                .entry(layout::split(path).0)
+                .or_default()
+                .push((*path, parsed.as_ref()));
         }
     }
     let mut layers = BTreeMap::new();
     for (folder, found) in by_folder {
         let layer = if let [(path, parsed)] = found[..] {
             match &parsed.content {
-                Some(Content::Defaults(file)) => Layer::Sound(path, &file.shared),
+                Some(Content::Defaults(shared)) => Layer::Sound(path, shared),
                 Some(Content::Function(_)) | None => Layer::Broken(first_flaw(path, parsed)),
             }
         } else {
-            let flaw = Flaw::new(None, "defaults.yaml and defaults.yml stand in one folder: keep one of the two");
+            let flaw = Flaw::new(
+                None,
+                "defaults.yaml and defaults.yml stand in one folder: keep one of the two",
+            );
             faults.extend(found.iter().map(|(path, _)| flaw.at(path)));
             Layer::Broken(found.first().map_or(String::new(), |(path, _)| flaw.told(path)))
         };
@@ -77,7 +85,10 @@ fn layers<'a>(files: &'a Files<'a>, faults: &mut Vec<Fault>) -> BTreeMap<&'a str
 }
 
 fn first_flaw(path: &str, parsed: &Parsed) -> String {
-    parsed.flaws.first().map_or_else(|| path.to_owned(), |flaw| flaw.told(path))
+    parsed
+        .flaws
+        .first()
+        .map_or_else(|| path.to_owned(), |flaw| flaw.told(path))
 }
 
 /// What a file or folder has to say once everything above it had its say, each with the file that wrote it.
@@ -93,7 +104,11 @@ impl<'a> Shared<'a> {
     /// Takes what a nearer file says, key by key.
     fn under(self, file: &'a str, nearer: &'a Shareable) -> Self {
         Self {
-            artifact: nearer.artifact.as_ref().map(|written| (file, written)).or(self.artifact),
+            artifact: nearer
+                .artifact
+                .as_ref()
+                .map(|written| (file, written))
+                .or(self.artifact),
             aliases: nearer.aliases.as_ref().map(|aliases| (file, aliases)).or(self.aliases),
             mode: nearer.mode.or(self.mode),
             broken: self.broken,
@@ -169,12 +184,19 @@ fn faulty(reason: FaultReason, message: String) -> FaultyFunction {
 /// Reports each of the files that claim one function, and returns the whole in one line.
 fn conflict(key: &FunctionKey, claimants: &[(&str, &Parsed)], faults: &mut Vec<Fault>) -> String {
     let list = |except: Option<&str>| {
-        let mut paths: Vec<String> =
-            claimants.iter().filter(|(path, _)| Some(*path) != except).map(|(path, _)| shown(path)).collect();
+        let mut paths: Vec<String> = claimants
+            .iter()
+            .filter(|(path, _)| Some(*path) != except)
+            .map(|(path, _)| shown(path))
+            .collect();
         let untold = paths.len().saturating_sub(NAMED);
         paths.truncate(NAMED);
         let list = paths.join(", ");
-        if untold == 0 { list } else { format!("{list} and {untold} more") }
+        if untold == 0 {
+            list
+        } else {
+            format!("{list} and {untold} more")
+        }
     };
     for (path, parsed) in claimants {
         let message = format!(
@@ -304,7 +326,10 @@ impl<'a> Filling<'a, '_> {
             region: self.target.region.as_ref(),
             account: self.target.account.as_ref().or(stand_in.as_ref()),
         };
-        written.template.fill(values, wish.object_version).map_err(|error| error.to_string())
+        written
+            .template
+            .fill(values, wish.object_version)
+            .map_err(|error| error.to_string())
     }
 }
 

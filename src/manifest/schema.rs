@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::file::{API_VERSION, MAX_REASON};
+use super::file::API_VERSION;
+use super::suspend::MAX_REASON;
 
 /// Draft 2020-12, the newest that editors know.
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -140,7 +141,8 @@ fn mode() -> Value {
 mod tests {
     use super::*;
     use crate::manifest::aliases::ALIAS_FIELDS;
-    use crate::manifest::file::{DEFAULTS_FIELDS, FUNCTION_FIELDS, SUSPEND_FIELDS};
+    use crate::manifest::file::{DEFAULTS_FIELDS, FUNCTION_FIELDS};
+    use crate::manifest::suspend::SUSPEND_FIELDS;
 
     fn sorted(fields: &[&str]) -> Vec<String> {
         let mut fields: Vec<_> = fields.iter().map(|field| (*field).to_owned()).collect();
@@ -149,7 +151,14 @@ mod tests {
     }
 
     fn properties(schema: &Value, at: &str) -> Vec<String> {
-        let mut fields: Vec<_> = schema.pointer(at).unwrap().as_object().unwrap().keys().cloned().collect();
+        let mut fields: Vec<_> = schema
+            .pointer(at)
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
         fields.sort();
         fields
     }
@@ -158,7 +167,10 @@ mod tests {
     fn the_schemas_have_the_fields_that_are_read() {
         let function = function_schema();
         assert_eq!(properties(&function, "/properties"), sorted(&FUNCTION_FIELDS));
-        assert_eq!(properties(&function, "/properties/suspend/properties"), sorted(&SUSPEND_FIELDS));
+        assert_eq!(
+            properties(&function, "/properties/suspend/properties"),
+            sorted(&SUSPEND_FIELDS)
+        );
         let alias = "/properties/aliases/additionalProperties/properties";
         assert_eq!(properties(&function, alias), sorted(&ALIAS_FIELDS));
         let defaults = defaults_schema();

@@ -63,7 +63,11 @@ impl Repo {
     }
 
     pub(super) fn entry(&mut self, path: &str) -> &mut SourceEntry {
-        self.tree.entries.iter_mut().find(|entry| entry.path == path).expect("a path of the test")
+        self.tree
+            .entries
+            .iter_mut()
+            .find(|entry| entry.path == path)
+            .expect("a path of the test")
     }
 
     pub(super) fn load(&self) -> DesiredState {
@@ -73,7 +77,10 @@ impl Repo {
     /// Loads with the contents that were asked for and no others.
     pub(super) fn load_with(&self, cache: &mut Cache) -> DesiredState {
         let asked = wanted(&self.tree, &self.targets, cache);
-        let contents = asked.into_iter().map(|blob| (blob.clone(), self.contents[&blob].clone())).collect();
+        let contents = asked
+            .into_iter()
+            .map(|blob| (blob.clone(), self.contents[&blob].clone()))
+            .collect();
         load(None, &self.tree, &contents, &self.targets, cache)
     }
 }
@@ -121,15 +128,26 @@ pub(super) fn told(state: &DesiredState) -> String {
     let lines: Vec<String> = state
         .faults
         .iter()
-        .map(|fault| format!("{}:{}:{}: {}", fault.file, place(fault.line), place(fault.column), fault.message))
+        .map(|fault| {
+            format!(
+                "{}:{}:{}: {}",
+                fault.file,
+                place(fault.line),
+                place(fault.column),
+                fault.message
+            )
+        })
         .collect();
     lines.join("\n")
 }
 
 /// Returns the functions that are withheld, a line each.
 pub(super) fn withheld(state: &DesiredState) -> String {
-    let lines: Vec<String> =
-        state.faulty.iter().map(|(key, faulty)| format!("{key} {:?}: {}", faulty.reason, faulty.message)).collect();
+    let lines: Vec<String> = state
+        .faulty
+        .iter()
+        .map(|(key, faulty)| format!("{key} {:?}: {}", faulty.reason, faulty.message))
+        .collect();
     lines.join("\n")
 }
 
@@ -165,4 +183,12 @@ fn a_plain_manifest_is_read() {
     }
     "#);
     assert_eq!((state.faults.len(), state.faulty.len(), state.files), (0, 0, 1));
+}
+
+/// Writes one line for each number.
+pub(super) fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count)
+        .map(|number| line(number) + "\n")
+        .collect::<Vec<_>>()
+        .concat()
 }

@@ -18,14 +18,15 @@ const MAX_VALUES: u32 = 10_000;
 /// Bytes of text in one file, with every alias written out.
 const MAX_TEXT: usize = 2 * 1024 * 1024;
 /// Opening brackets in one file: the parser's time grows with the square of how many are open at once.
-const MAX_BRACKETS: usize = 1_000;
+const MAX_BRACKETS: usize = 500;
 /// Anchors in one file, counting everything that could be one.
 const MAX_ANCHORS: usize = 64;
 
 const BOMB: &str = "its YAML anchors expand to far more than any manifest holds: write the values out";
 const TAG: &str = "YAML tags (!...) are not read: remove the tag, and put text in quotes";
 const SECOND: &str = "a second YAML document begins here: put one function in each file, and remove the --- line";
-const EMPTY: &str = "the file holds nothing: write a manifest that begins with apiVersion: pinfold/v1, or remove the file";
+const EMPTY: &str =
+    "the file holds nothing: write a manifest that begins with apiVersion: pinfold/v1, or remove the file";
 
 /// A value, numbered in the order of reading so that [`locate`] can find it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,10 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<&str, Flaw> {
             line: index + 1,
             column: 1,
         };
-        return Err(Flaw::new(Some(place), "YAML directives (%...) are not read: remove the line"));
+        return Err(Flaw::new(
+            Some(place),
+            "YAML directives (%...) are not read: remove the line",
+        ));
     }
     if text.bytes().filter(|b| matches!(b, b'[' | b'{')).count() > MAX_BRACKETS {
         let message = format!("it holds over {MAX_BRACKETS} brackets [ and {{: write a plain manifest");
@@ -94,7 +98,10 @@ fn refuse_strange_characters(text: &str) -> Result<(), Flaw> {
             '\r' if characters.peek().is_some_and(|(_, next)| *next == '\n') => continue,
             '\r' => "a carriage return without a line feed: end lines with LF or CRLF".to_owned(),
             _ if c.is_control() || breaks_lines(c) => {
-                format!("the character U+{:04X} has no place in a manifest: remove it", u32::from(c))
+                format!(
+                    "the character U+{:04X} has no place in a manifest: remove it",
+                    u32::from(c)
+                )
             }
             _ => continue,
         };
@@ -114,7 +121,10 @@ pub(super) fn read(text: &str) -> Result<Node, Flaw> {
         return Err(Flaw::new(None, EMPTY));
     };
     let walk = Walk::new(None);
-    let node = walk.seed(0).deserialize(first).map_err(|error| walk.explain(text, &error))?;
+    let node = walk
+        .seed(0)
+        .deserialize(first)
+        .map_err(|error| walk.explain(text, &error))?;
     if let Some(second) = documents.next() {
         let place = Walk::new(Some(0)).seed(0).deserialize(second).err();
         return Err(Flaw::new(place.as_ref().and_then(place_in), SECOND));
@@ -154,16 +164,22 @@ fn refuse_tags(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Refuses an anchor that is defined twice: the parser may then resolve an alias to the wrong one of the two, or to
-/// another anchor altogether.
+/// Refuses an anchor that is defined twice: the parser numbers anchors by how many names there are, so the second
+/// definition and the next anchor share a number, and an alias may then stand for neither of the two.
 fn refuse_doubled_anchors(text: &str) -> Result<(), Flaw> {
     if !text.contains('*') || !text.contains('&') {
         return Ok(());
     }
-    let mut anchors: Vec<(&str, usize)> = text.match_indices('&').map(|(at, _)| (word_after(text, at), at)).collect();
+    let mut anchors: Vec<(&str, usize)> = text
+        .match_indices('&')
+        .map(|(at, _)| (word_after(text, at), at))
+        .collect();
     anchors.retain(|(word, _)| !word.is_empty());
     if anchors.len() > MAX_ANCHORS {
-        return Err(Flaw::new(None, format!("it holds over {MAX_ANCHORS} anchors (&...): write the values out")));
+        return Err(Flaw::new(
+            None,
+            format!("it holds over {MAX_ANCHORS} anchors (&...): write the values out"),
+        ));
     }
     anchors.sort_unstable();
     for same in anchors.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
@@ -266,7 +282,9 @@ struct Reading<'w> {
 impl Reading<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
-            return Err(self.walk.halt("values are nested deeper than in any manifest: write it flatter"));
+            return Err(self
+                .walk
+                .halt("values are nested deeper than in any manifest: write it flatter"));
         }
         Ok(Self {
             depth: self.depth + 1,
@@ -360,4 +378,3 @@ impl<'de> Visitor<'de> for Reading<'_> {
         Err(self.walk.halt(TAG))
     }
 }
-

@@ -1,6 +1,7 @@
 //! Aliases of one manifest, one change a test.
 
 use super::*;
+use crate::domain::CodeSha256;
 
 /// Returns each alias with its version, whether it is pinned, and where its zip lies.
 fn aliases(more: &str) -> String {
@@ -8,7 +9,7 @@ fn aliases(more: &str) -> String {
         .aliases
         .iter()
         .map(|(name, artifact)| {
-            let pin = artifact.pin.map_or("unpinned".to_owned(), |pin| pin.short());
+            let pin = artifact.pin.map_or("unpinned".to_owned(), CodeSha256::short);
             format!("{name} {} {pin} {}", artifact.version, artifact.location)
         })
         .collect();

@@ -18,14 +18,24 @@ fn bucket(files: &[(&str, &str)]) -> String {
 #[test]
 fn defaults_of_the_root_reach_every_folder() {
     let root = defaults("artifact: s3://of-root/{name}\n");
-    assert_eq!(bucket(&[("defaults.yaml", &root), ("prod/a/b/api.yaml", BARE)]), "of-root");
+    assert_eq!(
+        bucket(&[("defaults.yaml", &root), ("prod/a/b/api.yaml", BARE)]),
+        "of-root"
+    );
 }
 
 #[test]
 fn the_nearer_folder_wins() {
-    let (root, near, own) =
-        (defaults("artifact: s3://of-root/x\n"), defaults("artifact: s3://of-near/x\n"), "artifact: s3://of-own/x\n");
-    let files = [("defaults.yaml", root.as_str()), ("prod/eu/defaults.yml", &near), ("prod/eu/api.yaml", BARE)];
+    let (root, near, own) = (
+        defaults("artifact: s3://of-root/x\n"),
+        defaults("artifact: s3://of-near/x\n"),
+        "artifact: s3://of-own/x\n",
+    );
+    let files = [
+        ("defaults.yaml", root.as_str()),
+        ("prod/eu/defaults.yml", &near),
+        ("prod/eu/api.yaml", BARE),
+    ];
     assert_eq!(bucket(&files), "of-near");
     let text = format!("{BARE}{own}");
     assert_eq!(bucket(&[files[0], files[1], ("prod/eu/api.yaml", &text)]), "of-own");
@@ -33,9 +43,16 @@ fn the_nearer_folder_wins() {
 
 #[test]
 fn defaults_beside_the_way_do_not_count() {
-    let (root, side) = (defaults("artifact: s3://of-root/x\n"), defaults("artifact: s3://of-side/x\n"));
+    let (root, side) = (
+        defaults("artifact: s3://of-root/x\n"),
+        defaults("artifact: s3://of-side/x\n"),
+    );
     assert_eq!(
-        bucket(&[("defaults.yaml", &root), ("prod/eu/defaults.yaml", &side), ("prod/eu-2/api.yaml", BARE)]),
+        bucket(&[
+            ("defaults.yaml", &root),
+            ("prod/eu/defaults.yaml", &side),
+            ("prod/eu-2/api.yaml", BARE)
+        ]),
         "of-root"
     );
 }
@@ -44,7 +61,11 @@ fn defaults_beside_the_way_do_not_count() {
 fn each_key_comes_from_where_it_is_said() {
     let root = defaults("artifact: s3://of-root/{name}\nmode: observe\naliases: { live: {} }\n");
     let near = defaults("mode: reconcile\n");
-    let files = [("defaults.yaml", root.as_str()), ("prod/defaults.yaml", &near), ("prod/api.yaml", BARE)];
+    let files = [
+        ("defaults.yaml", root.as_str()),
+        ("prod/defaults.yaml", &near),
+        ("prod/api.yaml", BARE),
+    ];
     let state = Repo::new(&files).load();
     let function = &state.functions[&key("prod", "api")];
     assert_eq!(function.mode, Mode::Reconcile);
@@ -59,7 +80,11 @@ fn aliases_are_taken_whole() {
     let root = defaults("artifact: s3://of-root/{name}\naliases: { live: {}, beta: { version: \"2\" } }\n");
     let text = format!("{BARE}aliases: {{ canary: {{}} }}\n");
     let state = Repo::new(&[("defaults.yaml", &root), ("prod/api.yaml", &text)]).load();
-    let names: Vec<_> = state.functions[&key("prod", "api")].aliases.keys().map(ToString::to_string).collect();
+    let names: Vec<_> = state.functions[&key("prod", "api")]
+        .aliases
+        .keys()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(names, ["canary"]);
     let text = format!("{BARE}aliases: {{}}\n");
     let state = Repo::new(&[("defaults.yaml", &root), ("prod/api.yaml", &text)]).load();
@@ -71,11 +96,25 @@ fn placeholders_are_filled_for_each_target() {
     let root = defaults("artifact: s3://acme-{region}/{target}/{name}/{version}.zip\n");
     let mut staging = target("staging", "staging");
     staging.region = "eu-west-1".parse().ok();
-    let state = Repo::new(&[("defaults.yaml", &root), ("prod/api.yaml", BARE), ("staging/api.yaml", BARE)])
-        .targets(vec![target("prod", "prod"), staging])
-        .load();
-    let locations: Vec<_> = state.functions.values().map(|function| function.code.location.to_string()).collect();
-    assert_eq!(locations, ["s3://acme-us-east-1/prod/api/1.zip", "s3://acme-eu-west-1/staging/api/1.zip"]);
+    let state = Repo::new(&[
+        ("defaults.yaml", &root),
+        ("prod/api.yaml", BARE),
+        ("staging/api.yaml", BARE),
+    ])
+    .targets(vec![target("prod", "prod"), staging])
+    .load();
+    let locations: Vec<_> = state
+        .functions
+        .values()
+        .map(|function| function.code.location.to_string())
+        .collect();
+    assert_eq!(
+        locations,
+        [
+            "s3://acme-us-east-1/prod/api/1.zip",
+            "s3://acme-eu-west-1/staging/api/1.zip"
+        ]
+    );
 }
 
 #[test]
@@ -95,7 +134,10 @@ fn a_faulty_defaults_withholds_what_it_applies_to_and_is_told_once() {
     prod/api InvalidManifest: prod/eu/defaults.yaml:3:1: unknown field "artefact": did you mean artifact?
     prod/own InvalidManifest: prod/eu/defaults.yaml:3:1: unknown field "artefact": did you mean artifact?
     "#);
-    assert_eq!(state.functions.keys().map(ToString::to_string).collect::<Vec<_>>(), ["prod/sound"]);
+    assert_eq!(
+        state.functions.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        ["prod/sound"]
+    );
 }
 
 #[test]
@@ -109,7 +151,12 @@ fn a_faulty_defaults_above_the_target_withholds_all_of_it() {
 #[test]
 fn two_defaults_in_one_folder_are_faults_of_both() {
     let one = defaults("artifact: s3://of-root/x\n");
-    let state = Repo::new(&[("defaults.yaml", &one), ("defaults.yml", &one), ("prod/api.yaml", PLAIN)]).load();
+    let state = Repo::new(&[
+        ("defaults.yaml", &one),
+        ("defaults.yml", &one),
+        ("prod/api.yaml", PLAIN),
+    ])
+    .load();
     insta::assert_snapshot!(told(&state), @"
     defaults.yaml:-:-: defaults.yaml and defaults.yml stand in one folder: keep one of the two
     defaults.yml:-:-: defaults.yaml and defaults.yml stand in one folder: keep one of the two
@@ -127,7 +174,11 @@ fn defaults_in_another_file_are_a_fault() {
 
 #[test]
 fn a_function_in_defaults_is_a_fault_and_withholds_both() {
-    let state = Repo::new(&[("prod/defaults.yaml", PLAIN), ("prod/b.yaml", &PLAIN.replace("api", "b"))]).load();
+    let state = Repo::new(&[
+        ("prod/defaults.yaml", PLAIN),
+        ("prod/b.yaml", &PLAIN.replace("name: api", "name: b")),
+    ])
+    .load();
     insta::assert_snapshot!(told(&state), @"prod/defaults.yaml:2:7: defaults.yaml holds what functions share: move this function into a file of its own, or write kind: Defaults");
     let names: Vec<_> = state.faulty.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["prod/api", "prod/b"]);
@@ -143,7 +194,10 @@ fn a_field_of_functions_alone_is_unknown_in_defaults() {
 #[test]
 fn an_artifact_of_defaults_that_does_not_fill_is_one_fault_of_defaults() {
     let root = defaults("artifact: s3://acme-{name}/x\n");
-    let (upper, other) = (BARE.replace("api", "Upper"), BARE.replace("api", "Other"));
+    let (upper, other) = (
+        BARE.replace("name: api", "name: Upper"),
+        BARE.replace("name: api", "name: Other"),
+    );
     let state = Repo::new(&[
         ("defaults.yaml", &root),
         ("prod/api.yaml", BARE),

@@ -37,15 +37,32 @@ fn the_example_is_sound_and_shows_every_feature() {
         .functions
         .iter()
         .map(|(key, function)| {
-            let aliases: Vec<String> =
-                function.aliases.iter().map(|(name, artifact)| format!("{name}={}", artifact.version)).collect();
-            let observe = if function.mode == Mode::Observe { " observe" } else { "" };
-            let pinned = if function.code.pin.is_some() { " pinned" } else { "" };
-            let suspended = if function.suspend.is_some() { " suspended" } else { "" };
-            format!("{key} {} {}{observe}{pinned}{suspended}", function.code.version, aliases.join(" "))
+            let mut words = vec![key.to_string(), function.code.version.to_string()];
+            words.extend(
+                function
+                    .aliases
+                    .iter()
+                    .map(|(name, artifact)| format!("{name}={}", artifact.version)),
+            );
+            words.extend((function.mode == Mode::Observe).then(|| "observe".to_owned()));
+            words.extend(function.code.pin.map(|_| "pinned".to_owned()));
+            words.extend(function.suspend.as_ref().map(|_| "suspended".to_owned()));
+            words.join(" ")
         })
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @"
+    prod/checkout-api 1.5.0 beta=1.6.0-rc.1 live=1.5.0
+    prod/checkout-worker 1.5.0 live=1.5.0
+    prod/image-resizer 1.1.0
+    prod/notifications-mailer 3.0.2 live=3.0.2
+    prod/orders-events 4.12.0 live=4.12.0
+    prod/orders-export 0.9.4 live=0.9.4 suspended
+    prod/payments-webhook 2.3.1 live=2.3.1 pinned
+    prod/search-indexer 2.0.0 live=2.0.0 observe
+    staging/checkout-api 1.6.0-rc.1 live=1.6.0-rc.1
+    staging/notifications-mailer 3.0.2 live=3.0.2
+    staging/payments-webhook 2.4.0-rc.2 live=2.4.0-rc.2
+    ");
 }
 
 #[test]

@@ -14,8 +14,17 @@ fn with(from: &str, to: &str) -> String {
 
 #[test]
 fn a_pin_is_hex_or_base64_with_or_without_prefix() {
-    for pin in [HEX.to_owned(), HEX.to_uppercase(), BASE64.to_owned(), format!("sha256:{HEX}")] {
-        assert_eq!(sound(&format!("sha256: {pin}\n")).code.pin.unwrap().to_hex(), HEX, "{pin}");
+    for pin in [
+        HEX.to_owned(),
+        HEX.to_uppercase(),
+        BASE64.to_owned(),
+        format!("sha256:{HEX}"),
+    ] {
+        assert_eq!(
+            sound(&format!("sha256: {pin}\n")).code.pin.unwrap().to_hex(),
+            HEX,
+            "{pin}"
+        );
     }
 }
 
@@ -34,7 +43,10 @@ fn a_pin_of_digits_alone_needs_quotes() {
 #[test]
 fn an_object_version_is_part_of_the_location() {
     let function = sound("objectVersion: 3HL4kqtJvjVBH40N\n");
-    assert_eq!(function.code.location.object_version.as_deref(), Some("3HL4kqtJvjVBH40N"));
+    assert_eq!(
+        function.code.location.object_version.as_deref(),
+        Some("3HL4kqtJvjVBH40N")
+    );
 }
 
 #[test]
@@ -55,7 +67,9 @@ fn a_suspension_has_a_reason_and_may_end() {
     let suspension = sound("suspend: { reason: incident 4711 }\n").suspend.unwrap();
     assert_eq!((suspension.reason.as_str(), suspension.until), ("incident 4711", None));
     let until = |text: &str| {
-        let suspension = sound(&format!("suspend: {{ reason: x, until: {text} }}\n")).suspend.unwrap();
+        let suspension = sound(&format!("suspend: {{ reason: x, until: {text} }}\n"))
+            .suspend
+            .unwrap();
         suspension.until.unwrap().to_rfc3339()
     };
     assert_eq!(until("2026-12-01T00:00:00Z"), "2026-12-01T00:00:00+00:00");
@@ -64,7 +78,9 @@ fn a_suspension_has_a_reason_and_may_end() {
 
 #[test]
 fn a_reason_of_several_lines_becomes_one() {
-    let suspension = sound("suspend:\n  reason: |\n    incident 4711,\n    ask Ada\n").suspend.unwrap();
+    let suspension = sound("suspend:\n  reason: |\n    incident 4711,\n    ask Ada\n")
+        .suspend
+        .unwrap();
     assert_eq!(suspension.reason, "incident 4711, ask Ada");
 }
 
@@ -92,8 +108,21 @@ fn a_version_is_text() {
     insta::assert_snapshot!(with("\"1.5.0\"", "true"), @r#"prod/api.yaml:4:10: version: true is a boolean to YAML, not text: write it in quotes, version: "true""#);
     insta::assert_snapshot!(with("\"1.5.0\"", ""), @"prod/api.yaml:4:9: version: there is no value: write one, or remove the line");
     insta::assert_snapshot!(with("\"1.5.0\"", "[a]"), @"prod/api.yaml:4:10: version: it takes text, not a list");
-    for number in ["7", "-7", "1e3", ".5", "0x1F", "0o7", ".nan", ".inf", "99999999999999999999999999999999999999999"] {
-        assert!(with("\"1.5.0\"", number).contains(&format!("version: \"{number}\"")), "{number}");
+    for number in [
+        "7",
+        "-7",
+        "1e3",
+        ".5",
+        "0x1F",
+        "0o7",
+        ".nan",
+        ".inf",
+        "99999999999999999999999999999999999999999",
+    ] {
+        assert!(
+            with("\"1.5.0\"", number).contains(&format!("version: \"{number}\"")),
+            "{number}"
+        );
     }
 }
 
@@ -188,10 +217,16 @@ fn all_faults_of_a_file_are_told_at_once() {
 
 #[test]
 fn a_file_with_very_many_faults_tells_the_first() {
-    let more: String = (0..100).map(|n| format!("field{n}: x\n")).collect();
+    let more = lines(100, |n| format!("field{n}: x"));
     let told = faults(&more);
     assert_eq!(told.lines().count(), 21);
-    assert!(told.lines().last().unwrap().ends_with("and 80 more: correct those above first"), "{told}");
+    assert!(
+        told.lines()
+            .last()
+            .unwrap()
+            .ends_with(":26:1: the file has 80 more faults: correct the others first"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -215,7 +250,10 @@ fn an_account_is_asked_of_the_target() {
     let mut named = target("prod", "prod");
     named.account = "111111111111".parse().ok();
     let state = Repo::new(&[("prod/api.yaml", &text)]).targets(vec![named]).load();
-    assert_eq!(state.functions[&key("prod", "api")].code.location.bucket, "acme-111111111111");
+    assert_eq!(
+        state.functions[&key("prod", "api")].code.location.bucket,
+        "acme-111111111111"
+    );
 }
 
 #[test]
@@ -223,6 +261,8 @@ fn without_a_configuration_an_account_is_taken_for_given() {
     let text = PLAIN.replace("acme-artifacts", "acme-{account}-{region}");
     let mut unconfigured = target("prod", "prod");
     unconfigured.region = None;
-    let state = Repo::new(&[("prod/api.yaml", &text)]).targets(vec![unconfigured]).load();
+    let state = Repo::new(&[("prod/api.yaml", &text)])
+        .targets(vec![unconfigured])
+        .load();
     assert_eq!(told(&state), "");
 }

@@ -27,8 +27,30 @@ suspend:
 
 /// Pieces that mean something to YAML or to Pinfold.
 const PIECES: [&str; 24] = [
-    ": ", "- ", "\n", "\n  ", "\t", "\"", "'", "[", "{", "}", "&a ", "*a", "!", "!!str ", "|", ">", "#", "---\n", "%",
-    "\u{feff}", "\0", "name: b\n", "<<: ", "defaults",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "\t",
+    "\"",
+    "'",
+    "[",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "!",
+    "!!str ",
+    "|",
+    ">",
+    "#",
+    "---\n",
+    "%",
+    "\u{feff}",
+    "\0",
+    "name: b\n",
+    "<<: ",
+    "defaults",
 ];
 
 fn check(bytes: &[u8]) {
@@ -52,7 +74,10 @@ fn check(bytes: &[u8]) {
         // Whatever stands in the file: it is faulty and says so, or it is read.
         let read = state.functions.values().any(|function| function.file == path);
         let faulty = state.faults.iter().any(|fault| fault.file == path);
-        assert!(read != faulty || (path.ends_with("defaults.yaml") && !read), "{state:?}");
+        assert!(
+            read != faulty || (path.ends_with("defaults.yaml") && !read),
+            "{state:?}"
+        );
     }
 }
 

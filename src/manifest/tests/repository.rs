@@ -16,11 +16,26 @@ fn two_files_that_claim_one_function_are_a_conflict() {
 
 #[test]
 fn a_faulty_file_claims_its_function_too() {
-    for broken in ["name: api\n\tx", "name: api\nkind: Function\napiVersion: x\n", "---\nname: api\n---\na: b\n"] {
+    for broken in [
+        "name: api\n\tx",
+        "name: api\nkind: Function\napiVersion: x\n",
+        "---\nname: api\n---\na: b\n",
+    ] {
         let state = Repo::new(&[("prod/a.yaml", PLAIN), ("prod/b.yaml", broken)]).load();
-        assert_eq!(state.faulty[&key("prod", "api")].reason, FaultReason::Conflict, "{broken}");
+        assert_eq!(
+            state.faulty[&key("prod", "api")].reason,
+            FaultReason::Conflict,
+            "{broken}"
+        );
         assert!(state.functions.is_empty(), "{broken}");
-        assert_eq!(state.faults.iter().filter(|fault| fault.message.contains("claimed by")).count(), 2);
+        assert_eq!(
+            state
+                .faults
+                .iter()
+                .filter(|fault| fault.message.contains("claimed by"))
+                .count(),
+            2
+        );
     }
 }
 
@@ -51,16 +66,24 @@ fn one_file_may_serve_two_targets() {
 
 #[test]
 fn a_faulty_file_withholds_its_own_function_alone() {
-    let broken = PLAIN.replace("api", "broken").replace("version:", "verison:");
+    let broken = PLAIN
+        .replace("name: api", "name: broken")
+        .replace("version:", "verison:");
     let state = Repo::new(&[("prod/api.yaml", PLAIN), ("prod/broken.yaml", &broken)]).load();
-    assert_eq!(state.functions.keys().map(ToString::to_string).collect::<Vec<_>>(), ["prod/api"]);
+    assert_eq!(
+        state.functions.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        ["prod/api"]
+    );
     insta::assert_snapshot!(withheld(&state), @r#"prod/broken InvalidManifest: prod/broken.yaml:1:1: version is missing: add the artifact's version in quotes, version: "1.5.0""#);
 }
 
 #[test]
 fn a_faulty_file_that_names_nobody_withholds_itself_alone() {
     let state = Repo::new(&[("prod/api.yaml", PLAIN), ("prod/x.yaml", "a: [")]).load();
-    assert_eq!((state.functions.len(), state.faulty.len(), state.faults.len()), (1, 0, 1));
+    assert_eq!(
+        (state.functions.len(), state.faulty.len(), state.faults.len()),
+        (1, 0, 1)
+    );
     let twice = "name: a\nname: b\nkind: Function\n";
     let state = Repo::new(&[("prod/x.yaml", twice)]).load();
     assert_eq!(state.faulty.len(), 0);
@@ -75,7 +98,11 @@ fn a_name_that_yaml_takes_for_a_number_is_told_all_the_same() {
 #[test]
 fn faults_are_in_order_of_file_and_place() {
     let state = Repo::new(&[("prod/b.yaml", "kind: x\nname: /\n"), ("prod/a.yaml", "a: [")]).load();
-    let order: Vec<_> = state.faults.iter().map(|fault| (fault.file.as_str(), fault.line)).collect();
+    let order: Vec<_> = state
+        .faults
+        .iter()
+        .map(|fault| (fault.file.as_str(), fault.line))
+        .collect();
     assert_eq!(order[0].0, "prod/a.yaml");
     assert!(order.is_sorted(), "{order:?}");
 }
@@ -98,8 +125,14 @@ fn hidden_names_are_not_looked_at() {
 #[test]
 fn what_is_no_file_is_a_fault_and_not_asked_for() {
     let kinds = [
-        (EntryKind::Symlink, "a symbolic link is never followed: put the file itself here"),
-        (EntryKind::Submodule, "a submodule is never followed: put the files themselves here"),
+        (
+            EntryKind::Symlink,
+            "a symbolic link is never followed: put the file itself here",
+        ),
+        (
+            EntryKind::Submodule,
+            "a submodule is never followed: put the files themselves here",
+        ),
         (EntryKind::Other, "this is no regular file: put a file here"),
     ];
     for (kind, message) in kinds {
@@ -121,12 +154,19 @@ fn a_symbolic_link_that_is_no_manifest_is_not_looked_at() {
 
 #[test]
 fn a_path_that_is_not_plain_is_a_fault() {
-    for (path, plain) in [("prod/\u{fffd}.yaml", false), ("prod/../api.yaml", false), ("prod/a\nb.yaml", true)] {
+    for (path, plain) in [
+        ("prod/\u{fffd}.yaml", false),
+        ("prod/../api.yaml", false),
+        ("prod/a\nb.yaml", true),
+    ] {
         let mut repo = Repo::new(&[(path, PLAIN)]);
         repo.entry(path).plain = plain;
         let state = repo.load();
         assert!(state.functions.is_empty());
-        assert_eq!(state.faults[0].message, "the path is not plain UTF-8 with ordinary names: rename it", "{path:?}");
+        assert_eq!(
+            state.faults[0].message, "the path is not plain UTF-8 with ordinary names: rename it",
+            "{path:?}"
+        );
         assert!(!state.faults[0].file.contains('\n'));
     }
 }
@@ -143,11 +183,14 @@ fn a_file_over_one_mebibyte_is_a_fault_and_not_asked_for() {
 
 #[test]
 fn a_folder_that_the_commit_lacks_fails_its_target_alone() {
-    let mut repo = Repo::new(&[("prod/api.yaml", PLAIN)])
-        .targets(vec![target("prod", "prod"), target("staging", "stage/eu")]);
+    let mut repo =
+        Repo::new(&[("prod/api.yaml", PLAIN)]).targets(vec![target("prod", "prod"), target("staging", "stage/eu")]);
     repo.tree.missing.push("stage/eu".to_owned());
     let state = repo.load();
-    assert_eq!((state.functions.len(), state.faults.len(), state.failed_targets.len()), (1, 0, 1));
+    assert_eq!(
+        (state.functions.len(), state.faults.len(), state.failed_targets.len()),
+        (1, 0, 1)
+    );
     assert_eq!(state.failed_targets[0].target.as_str(), "staging");
     insta::assert_snapshot!(state.failed_targets[0].message, @r#"the commit has no folder "stage/eu": add it, or correct `path` of target staging in the configuration"#);
 }
@@ -164,14 +207,20 @@ fn a_content_that_is_missing_is_a_fault_and_not_kept() {
 
 #[test]
 fn an_unchanged_file_is_asked_for_once() {
-    let mut repo = Repo::new(&[("prod/api.yaml", PLAIN), ("prod/b.yaml", &PLAIN.replace("api", "b"))]);
+    let mut repo = Repo::new(&[
+        ("prod/api.yaml", PLAIN),
+        ("prod/b.yaml", &PLAIN.replace("name: api", "name: b")),
+    ]);
     let mut cache = Cache::default();
     let first = repo.load_with(&mut cache);
     assert!(wanted(&repo.tree, &repo.targets, &cache).is_empty());
     assert_eq!(repo.load_with(&mut cache), first);
     let changed = PLAIN.replace("1.5.0", "1.5.1");
     repo.put("prod/api.yaml", changed.as_bytes());
-    assert_eq!(wanted(&repo.tree, &repo.targets, &cache), [BlobId(changed.into_bytes())]);
+    assert_eq!(
+        wanted(&repo.tree, &repo.targets, &cache),
+        [BlobId(changed.into_bytes())]
+    );
     assert_eq!(repo.load_with(&mut cache), repo.load());
     assert_eq!(cache.len(), 2);
 }
@@ -197,7 +246,11 @@ fn one_content_under_two_names_is_asked_for_once_and_read_in_two_ways() {
 
 #[test]
 fn the_order_of_the_tree_changes_nothing() {
-    let mut repo = Repo::new(&[("prod/a.yaml", PLAIN), ("prod/b.yaml", PLAIN), ("defaults.yaml", "kind: x")]);
+    let mut repo = Repo::new(&[
+        ("prod/a.yaml", PLAIN),
+        ("prod/b.yaml", PLAIN),
+        ("defaults.yaml", "kind: x"),
+    ]);
     let state = repo.load();
     repo.tree.entries.reverse();
     assert_eq!(repo.load(), state);

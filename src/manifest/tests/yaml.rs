@@ -17,13 +17,20 @@ fn a_byte_order_mark_and_crlf_change_nothing() {
     let plain = one(PLAIN);
     assert_eq!(one(&format!("\u{feff}{PLAIN}")), plain);
     assert_eq!(one(&PLAIN.replace('\n', "\r\n")), plain);
-    assert_eq!(one(&format!("# comment: [\n---\n{PLAIN}...\n")).functions, plain.functions);
+    assert_eq!(
+        one(&format!("# comment: [\n---\n{PLAIN}...\n")).functions,
+        plain.functions
+    );
 }
 
 #[test]
 fn a_place_is_right_with_a_byte_order_mark_and_crlf() {
     let text = format!("\u{feff}{PLAIN}é: 1\n").replace('\n', "\r\n");
-    assert!(told(&one(&text)).starts_with("prod/api.yaml:6:1: unknown field"), "{}", told(&one(&text)));
+    assert!(
+        told(&one(&text)).starts_with("prod/api.yaml:6:1: unknown field"),
+        "{}",
+        told(&one(&text))
+    );
 }
 
 #[test]
@@ -55,7 +62,10 @@ fn broken_yaml_is_a_fault_with_its_place() {
 
 #[test]
 fn a_merge_conflict_is_a_fault_that_withholds_its_function() {
-    let text = PLAIN.replace("version: \"1.5.0\"\n", "<<<<<<< HEAD\nversion: \"1\"\n=======\nversion: \"2\"\n>>>>>>> b\n");
+    let text = PLAIN.replace(
+        "version: \"1.5.0\"\n",
+        "<<<<<<< HEAD\nversion: \"1\"\n=======\nversion: \"2\"\n>>>>>>> b\n",
+    );
     let state = one(&text);
     assert_eq!(state.faults.len(), 1);
     assert!(state.faulty.contains_key(&key("prod", "api")));
@@ -66,7 +76,10 @@ fn bytes_that_are_no_text_are_a_fault() {
     let mut bytes = PLAIN.as_bytes().to_vec();
     bytes.extend_from_slice(b"mode: \xff\n");
     insta::assert_snapshot!(faults_of(&bytes), @"prod/api.yaml:6:7: this byte is not UTF-8: save the file as UTF-8");
-    let utf16: Vec<u8> = std::iter::once(0xfeff).chain(PLAIN.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain(PLAIN.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
     assert!(faults_of(&utf16).contains("save the file as UTF-8"));
 }
 
@@ -74,7 +87,10 @@ fn bytes_that_are_no_text_are_a_fault() {
 fn characters_that_nobody_sees_are_a_fault() {
     insta::assert_snapshot!(faults("mode: observe\0\n"), @"prod/api.yaml:6:14: the character U+0000 has no place in a manifest: remove it");
     for c in ['\u{1b}', '\u{7f}', '\u{85}', '\u{2028}'] {
-        assert!(faults(&format!("# a{c}version: x\n")).contains(&format!("U+{:04X}", u32::from(c))), "{c:?}");
+        assert!(
+            faults(&format!("# a{c}version: x\n")).contains(&format!("U+{:04X}", u32::from(c))),
+            "{c:?}"
+        );
     }
     insta::assert_snapshot!(faults("# a\rmode: observe\n"), @"prod/api.yaml:6:4: a carriage return without a line feed: end lines with LF or CRLF");
 }
@@ -82,7 +98,13 @@ fn characters_that_nobody_sees_are_a_fault() {
 #[test]
 fn tags_are_refused() {
     insta::assert_snapshot!(told(&one(&PLAIN.replace("\"1.5.0\"", "!!str 1.10"))), @"prod/api.yaml:4:10: YAML tags (!...) are not read: remove the tag, and put text in quotes");
-    for text in ["mode: !x observe\n", "mode: ! observe\n", "aliases: !!map {}\n", "aliases: {live: !x {}}\n", "mode: &a !!str observe\n"] {
+    for text in [
+        "mode: !x observe\n",
+        "mode: ! observe\n",
+        "aliases: !!map {}\n",
+        "aliases: {live: !x {}}\n",
+        "mode: &a !!str observe\n",
+    ] {
         assert!(faults(text).contains("YAML tags (!...) are not read"), "{text}");
     }
 }
@@ -91,8 +113,17 @@ fn tags_are_refused() {
 fn an_exclamation_mark_in_text_is_no_tag() {
     let suspend = "suspend: # !x\n  reason: \"!!str\" # !\n";
     assert_eq!(sound(suspend).suspend.unwrap().reason, "!!str");
-    assert_eq!(sound("suspend:\n  reason: |\n    !ha!\n    !!str\n").suspend.unwrap().reason, "!ha! !!str");
-    assert_eq!(sound("suspend: { reason: ouch! !x }\n").suspend.unwrap().reason, "ouch! !x");
+    assert_eq!(
+        sound("suspend:\n  reason: |\n    !ha!\n    !!str\n")
+            .suspend
+            .unwrap()
+            .reason,
+        "!ha! !!str"
+    );
+    assert_eq!(
+        sound("suspend: { reason: ouch! !x }\n").suspend.unwrap().reason,
+        "ouch! !x"
+    );
 }
 
 #[test]
@@ -103,7 +134,14 @@ fn directives_are_refused() {
 #[test]
 fn anchors_are_read_within_reason() {
     let function = sound("aliases:\n  live: &same { version: \"2\" }\n  beta: *same\n");
-    assert_eq!(function.aliases.values().map(|a| a.version.to_string()).collect::<Vec<_>>(), ["2", "2"]);
+    assert_eq!(
+        function
+            .aliases
+            .values()
+            .map(|a| a.version.to_string())
+            .collect::<Vec<_>>(),
+        ["2", "2"]
+    );
 }
 
 #[test]
@@ -115,19 +153,22 @@ fn an_anchor_defined_twice_is_a_fault() {
 
 #[test]
 fn very_many_anchors_are_a_fault() {
-    let more: String = (0..65).map(|n| format!("  a{n}: &x{n} {{}}\n")).collect();
+    let more = lines(65, |n| format!("  a{n}: &x{n} {{}}"));
     assert!(faults(&format!("aliases:\n{more}  b: *x1\n")).contains("over 64 anchors"));
 }
 
 #[test]
 fn a_bomb_does_not_go_off() {
-    let mut bomb = String::from("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
-    for n in 1..12 {
-        let items = vec![format!("*a{}", n - 1); 10].join(", ");
-        bomb += &format!("a{n}: &a{n} [{items}]\n");
-    }
+    let bomb = lines(12, |n| match n {
+        0 => "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]".to_owned(),
+        _ => format!("a{n}: &a{n} [{}]", vec![format!("*a{}", n - 1); 10].join(", ")),
+    });
     let start = Instant::now();
-    assert!(faults(&bomb).contains("anchors expand to far more"), "{}", faults(&bomb));
+    assert!(
+        faults(&bomb).contains("anchors expand to far more"),
+        "{}",
+        faults(&bomb)
+    );
     assert!(start.elapsed().as_secs() < 5);
 }
 
@@ -139,14 +180,23 @@ fn a_bomb_of_text_does_not_go_off() {
 
 #[test]
 fn an_anchor_that_holds_itself_is_a_fault() {
-    assert!(faults("aliases: &a [*a, *a]\n").contains("nested deeper"), "{}", faults("aliases: &a [*a, *a]\n"));
+    assert!(
+        faults("aliases: &a [*a, *a]\n").contains("nested deeper"),
+        "{}",
+        faults("aliases: &a [*a, *a]\n")
+    );
     assert!(faults("aliases: &a { b: *a }\n").contains("nested deeper"));
 }
 
 #[test]
 fn deep_nesting_is_a_fault_and_quickly() {
     let start = Instant::now();
-    for deep in ["[".repeat(500_000), "{a: ".repeat(200_000), "- ".repeat(500_000), "? ".repeat(500_000)] {
+    for deep in [
+        "[".repeat(500_000),
+        "{a: ".repeat(200_000),
+        "- ".repeat(500_000),
+        "? ".repeat(500_000),
+    ] {
         assert!(!faults_of(deep.as_bytes()).is_empty());
     }
     insta::assert_snapshot!(faults(&format!("mode: {}{}\n", "[".repeat(100), "]".repeat(100))), @"prod/api.yaml:6:22: values are nested deeper than in any manifest: write it flatter");
@@ -162,7 +212,7 @@ fn a_giant_text_is_a_fault_that_is_told_in_short() {
 
 #[test]
 fn a_hostile_file_with_many_faults_is_read_quickly() {
-    let more: String = (0..4000).map(|n| format!("field{n}: {}\n", "y".repeat(200))).collect();
+    let more = lines(4000, |n| format!("field{n}: {}", "y".repeat(200)));
     let start = Instant::now();
     assert_eq!(faults(&more).lines().count(), 21);
     assert!(start.elapsed().as_secs() < 10);
@@ -177,5 +227,5 @@ fn a_pointer_to_large_file_storage_is_told_as_one() {
 #[test]
 fn a_message_holds_no_control_characters_of_the_file() {
     let told = faults("\"a\\e[2Jb\\n\": x\n");
-    assert!(!told.chars().any(|c| c.is_control()), "{told:?}");
+    assert!(!told.chars().any(char::is_control), "{told:?}");
 }
