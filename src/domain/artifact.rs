@@ -18,6 +18,21 @@ pub struct S3Location {
     pub object_version: Option<String>,
 }
 
+impl S3Location {
+    /// Checks an `objectVersion` as written, before there is a location that it could belong to.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, too long, or holds something that no version id of S3 holds.
+    pub fn check_object_version(text: &str) -> Result<(), ArtifactError> {
+        if (1..=1024).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(())
+        } else {
+            Err(ArtifactError::ObjectVersion(text.chars().take(80).collect()))
+        }
+    }
+}
+
 impl fmt::Display for S3Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.bucket, self.key)?;
@@ -156,10 +171,8 @@ impl ArtifactTemplate {
         if !valid_key(key) {
             return Err(ArtifactError::Key(key.chars().take(80).collect()));
         }
-        if let Some(version) = object_version
-            && !((1..=1024).contains(&version.len()) && version.bytes().all(|b| b.is_ascii_graphic()))
-        {
-            return Err(ArtifactError::ObjectVersion(version.chars().take(80).collect()));
+        if let Some(version) = object_version {
+            S3Location::check_object_version(version)?;
         }
         Ok(S3Location {
             bucket: bucket.to_owned(),
