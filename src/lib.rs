@@ -3,6 +3,7 @@
 //! The crate is the machinery behind the `pinfold` binary. `docs/ARCHITECTURE.md` is the map: which room
 //! does what, and who may enter which.
 
+pub mod adapters;
 pub mod config;
 pub mod domain;
 pub mod ports;
