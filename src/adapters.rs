@@ -3,5 +3,7 @@
 pub mod aws;
 pub mod clock;
 pub mod cron;
+pub mod folder;
 pub mod lambda;
 pub mod s3;
+mod tree;

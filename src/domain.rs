@@ -4,13 +4,17 @@
 //! serialisable, so that no file format or wire freezes the core; the rooms that read and write
 //! formats translate.
 
+mod address;
 mod artifact;
 mod desired;
+mod endpoint;
 mod name;
 mod observed;
 mod policy;
 mod publication;
+mod repository;
 mod resolution;
+mod secret;
 mod sha256;
 mod source;
 
@@ -18,6 +22,7 @@ pub use artifact::{ArtifactError, ArtifactTemplate, Placeholders, S3Location};
 pub use desired::{
     DesiredArtifact, DesiredFunction, DesiredState, Fault, FaultReason, FaultyFunction, Target, TargetFailure,
 };
+pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use name::{
     AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, NameError, Region, RevisionId,
     TargetName, Version,
@@ -28,6 +33,8 @@ pub use observed::{
 };
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp};
 pub use publication::Publication;
+pub use repository::{BranchName, BranchNameError, ForcePush, RepositoryUrl, RepositoryUrlError, Transport};
 pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedObject};
+pub use secret::Secret;
 pub use sha256::{CodeSha256, Sha256Error};
 pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};

@@ -1,0 +1,164 @@
+//! Checks `repository`: the URL, what belongs to its transport, and the time it may take. Connects to nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::faults::Faults;
+use super::super::loose::Loose;
+use super::super::place::FieldPath;
+use super::super::raw::{RawAuth, RawForcePush, RawRepository};
+use super::super::{Auth, Repository};
+use super::{local_path, or_default, parse, refuse, section};
+use crate::domain::{ForcePush, RepositoryUrl, Transport};
+
+/// Time for one fetch where the file names none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+/// A connection over ssh alone takes near half a second: less would fail by design.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Beyond this, a server that hangs would keep changes from being seen for too long.
+const MAX_TIMEOUT: Duration = Duration::from_mins(10);
+/// The branch where the file names none.
+const DEFAULT_BRANCH: &str = "main";
+
+/// Checks the section.
+pub(super) fn repository(
+    raw: RawRepository,
+    base: &Path,
+    path: &FieldPath,
+    faults: &mut Faults<'_>,
+) -> Option<Repository> {
+    refuse(
+        raw.verify.as_ref(),
+        &path.key("verify"),
+        "commit verification is not in this version: remove `repository.verify`, and protect the branch on the server",
+        faults,
+    );
+    let url = url(raw.url, base, &path.key("url"), faults);
+    let branch = or_default(raw.branch, DEFAULT_BRANCH, &path.key("branch"), faults);
+    let auth = auth(raw.auth, url.as_ref(), base, &path.key("auth"), faults);
+    let ca_file = local_path(raw.ca_file, base, &path.key("caFile"), faults);
+    let timeout = timeout(raw.timeout, &path.key("timeout"), faults);
+    let cache_dir = local_path(raw.cache_dir, base, &path.key("cacheDir"), faults);
+    let force_push = match raw.force_push {
+        None => Some(ForcePush::default()),
+        Some(raw) => faults
+            .take(&path.key("forcePush"), Some(raw), "write one of these words")
+            .map(|raw| match raw {
+                RawForcePush::Allow => ForcePush::Allow,
+                RawForcePush::Refuse => ForcePush::Refuse,
+            }),
+    };
+    Some(Repository {
+        url: url?,
+        branch: branch?,
+        auth: auth?,
+        ca_file: ca_file?,
+        timeout: timeout?,
+        cache_dir: cache_dir?,
+        force_push: force_push?,
+    })
+}
+
+fn url(raw: Option<Loose<String>>, base: &Path, path: &FieldPath, faults: &mut Faults<'_>) -> Option<RepositoryUrl> {
+    let text = faults.need(
+        path,
+        raw,
+        "write the repository's URL, such as https://HOST/OWNER/REPOSITORY.git",
+    )?;
+    let url = parse::<RepositoryUrl>(&text, path, faults)?.resolved(base);
+    if url.is_none() {
+        faults.add(
+            path,
+            "relative to a folder whose name is not UTF-8: write the whole path",
+        );
+    }
+    url
+}
+
+/// Checks the credentials, and that they belong to the URL: one that is never used is a mistake to be told.
+fn auth(
+    raw: Option<Loose<RawAuth>>,
+    url: Option<&RepositoryUrl>,
+    base: &Path,
+    path: &FieldPath,
+    faults: &mut Faults<'_>,
+) -> Option<Auth> {
+    let given = raw.is_some();
+    let raw = section(raw, path, faults)?;
+    let username_file = local_path(raw.username_file, base, &path.key("usernameFile"), faults);
+    let token_file = local_path(raw.token_file, base, &path.key("tokenFile"), faults);
+    let ssh_key_file = local_path(raw.ssh_key_file, base, &path.key("sshKeyFile"), faults);
+    let known_hosts_file = local_path(raw.known_hosts_file, base, &path.key("knownHostsFile"), faults);
+    let auth = Auth {
+        username_file: username_file?,
+        token_file: token_file?,
+        ssh_key_file: ssh_key_file?,
+        known_hosts_file: known_hosts_file?,
+    };
+    let for_https = [("usernameFile", &auth.username_file), ("tokenFile", &auth.token_file)];
+    let for_ssh = [
+        ("sshKeyFile", &auth.ssh_key_file),
+        ("knownHostsFile", &auth.known_hosts_file),
+    ];
+    match url?.transport() {
+        Transport::Https { .. } | Transport::Http { .. } => {
+            for (key, _) in for_ssh.iter().filter(|(_, file)| file.is_some()) {
+                faults.add(
+                    &path.key(key),
+                    "only for ssh, and the URL is not: remove it, or write an ssh:// URL",
+                );
+            }
+            if auth.username_file.is_some() && auth.token_file.is_none() {
+                faults.add(path, "a user name without a token: add `tokenFile`");
+            }
+        }
+        Transport::Ssh { .. } => {
+            for (key, _) in for_https.iter().filter(|(_, file)| file.is_some()) {
+                faults.add(
+                    &path.key(key),
+                    "only for https, and the URL is not: remove it, or write an https:// URL",
+                );
+            }
+            for (key, file) in for_ssh {
+                let place = if given {
+                    path.clone()
+                } else {
+                    FieldPath::default().key("repository").key("url")
+                };
+                if file.is_none() {
+                    faults.add(&place, &format!("ssh needs `repository.auth.{key}`: add it"));
+                }
+            }
+        }
+        Transport::File | Transport::Path => {
+            for (key, _) in for_https.iter().chain(&for_ssh).filter(|(_, file)| file.is_some()) {
+                faults.add(
+                    &path.key(key),
+                    "a repository on this machine takes no credentials: remove it",
+                );
+            }
+        }
+    }
+    Some(auth)
+}
+
+fn timeout(raw: Option<Loose<String>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Duration> {
+    const HINT: &str = "write a number with its unit, such as 60s or 2m";
+    let Some(raw) = raw else { return Some(DEFAULT_TIMEOUT) };
+    let text = faults.take(path, Some(raw), HINT)?;
+    let fault = match humantime::parse_duration(text.trim()) {
+        Ok(timeout) if timeout < MIN_TIMEOUT => {
+            "shorter than 1s, in which no fetch over a network ends: write 1s to 10m"
+        }
+        Ok(timeout) if timeout > MAX_TIMEOUT => {
+            "longer than 10m, for which a server that hangs would hide every change: write 1s to 10m"
+        }
+        Ok(timeout) => return Some(timeout),
+        Err(_) => {
+            faults.add(path, &format!("not a duration: {HINT}"));
+            return None;
+        }
+    };
+    faults.add(path, fault);
+    None
+}

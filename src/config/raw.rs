@@ -1,0 +1,200 @@
+//! The shapes of the configuration file, for serde and for its JSON Schema. Accepts any text; `check` judges.
+//!
+//! The comments on the fields are the descriptions in the schema, in the words of those who write the file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_yaml::Value;
+
+use super::loose::Loose;
+
+/// The configuration of Pinfold: one Git repository, the targets that it describes, and how to go about it.
+/// Relative paths are relative to this file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[schemars(title = "Pinfold configuration")]
+pub(super) struct RawConfig {
+    /// The Git repository that says what should run. Not needed where the desired state is read from a folder.
+    pub(super) repository: Option<Loose<RawRepository>>,
+    /// The places where functions live: each one folder of the repository for one account and Region.
+    #[schemars(required, length(min = 1))]
+    pub(super) targets: Option<Loose<Vec<Loose<RawTarget>>>>,
+    /// `reconcile` corrects drift, `observe` only reports it. Nothing in Git lifts `observe`.
+    #[schemars(extend("default" = "reconcile"))]
+    pub(super) mode: Option<Loose<RawMode>>,
+    /// When Git and Lambda are looked at.
+    pub(super) schedule: Option<Loose<RawSchedule>>,
+    /// How much of the account's API quota Pinfold takes, and how much one pass may change.
+    pub(super) limits: Option<Loose<RawLimits>>,
+    /// Not in this version: refused, as a webhook that is silently ignored would be missed.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub(super) webhooks: Option<Value>,
+    /// The HTTP server with health, metrics and status.
+    pub(super) http: Option<Loose<RawHttp>>,
+    /// Logging, to standard error.
+    pub(super) log: Option<Loose<RawLog>>,
+}
+
+/// A Git repository and how to get at it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawRepository {
+    /// `https://`, `ssh://` (or `user@host:path`), `file://` or a path; `http://` on loopback alone. No user or
+    /// password in an https URL, no query.
+    #[schemars(required)]
+    pub(super) url: Option<Loose<String>>,
+    /// The branch that counts.
+    #[schemars(extend("default" = "main"))]
+    pub(super) branch: Option<Loose<String>>,
+    /// Credentials, each in a file of its own that is read anew for each connection.
+    pub(super) auth: Option<Loose<RawAuth>>,
+    /// PEM file with certificate authorities to trust for https, beside the system's. Read once, at start.
+    pub(super) ca_file: Option<Loose<String>>,
+    /// Wall clock for one fetch, such as `60s` or `2m`; from 1s to 10m.
+    #[schemars(extend("default" = "60s"))]
+    pub(super) timeout: Option<Loose<String>>,
+    /// Where the mirror is kept. May be deleted at any time. By default a temporary folder.
+    pub(super) cache_dir: Option<Loose<String>>,
+    /// Not in this version: refused, as ignoring it would let unsigned commits through.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub(super) verify: Option<Value>,
+    /// Whether a head that does not descend from the last one seen is followed.
+    #[schemars(extend("default" = "allow"))]
+    pub(super) force_push: Option<Loose<RawForcePush>>,
+}
+
+/// Credentials for the repository.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the keys of the file say that secrets are in files"
+)]
+pub(super) struct RawAuth {
+    /// File with the user name for https, beside `tokenFile`. By default the user is `x-access-token`, which
+    /// GitHub, GitLab and others take with any token.
+    pub(super) username_file: Option<Loose<String>>,
+    /// File with the token or password for https.
+    pub(super) token_file: Option<Loose<String>>,
+    /// File with the private key for ssh, without a passphrase.
+    pub(super) ssh_key_file: Option<Loose<String>>,
+    /// File with the host keys to trust for ssh, as `ssh-keyscan` prints them. A key that is not in it is refused.
+    pub(super) known_hosts_file: Option<Loose<String>>,
+}
+
+/// Whether a rewritten branch is followed.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawForcePush {
+    Allow,
+    Refuse,
+}
+
+/// One folder of the repository for one account and Region.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawTarget {
+    /// Its name in output, metrics and `--target`: 1 to 64 of A-Z a-z 0-9 . - _.
+    #[schemars(required)]
+    pub(super) name: Option<Loose<String>>,
+    /// Folder of the repository, with `/` between segments; `.` for all of it.
+    #[schemars(required)]
+    pub(super) path: Option<Loose<String>>,
+    /// AWS Region, such as `us-east-1`.
+    #[schemars(required)]
+    pub(super) region: Option<Loose<String>>,
+    /// The twelve digits of the account id, in quotes. Checked against the credentials at start, where
+    /// `endpointUrl` is not set.
+    pub(super) account: Option<Loose<String>>,
+    /// Role to assume for this target.
+    pub(super) role_arn: Option<Loose<String>>,
+    /// External id that the role's trust policy asks for.
+    pub(super) external_id: Option<Loose<String>>,
+    /// Globs over function names: what Git may manage here. What none matches is never touched.
+    #[schemars(extend("default" = ["*"]))]
+    pub(super) functions: Option<Loose<Vec<Loose<String>>>>,
+    /// An emulator or a VPC endpoint, for Lambda and S3 alike.
+    pub(super) endpoint_url: Option<Loose<String>>,
+    /// Where S3 answers at another address than `endpointUrl`.
+    pub(super) s3_endpoint_url: Option<Loose<String>>,
+}
+
+/// Whether drift is corrected or only reported.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawMode {
+    Reconcile,
+    Observe,
+}
+
+/// Cron expressions with seconds, in UTC.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawSchedule {
+    /// When the branch's head is asked for.
+    #[schemars(extend("default" = "0/30 * * * * *"))]
+    pub(super) git: Option<Loose<String>>,
+    /// When every function is compared with Git, whether or not Git moved.
+    #[schemars(extend("default" = "0 0/2 * * * *"))]
+    pub(super) sweep: Option<Loose<String>>,
+}
+
+/// Rates and guards.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawLimits {
+    /// GetFunction calls a second, of the 100 that AWS grants to an account and Region.
+    #[schemars(extend("default" = 40))]
+    pub(super) get_function_per_second: Option<Loose<f64>>,
+    /// Other Lambda control plane calls a second, of the 15 that AWS grants to an account and Region.
+    #[schemars(extend("default" = 5))]
+    pub(super) control_plane_per_second: Option<Loose<f64>>,
+    /// A pass that would change more functions than this, and more than ten, is withheld until acknowledged: a
+    /// number, a percentage of the functions in the pass, or `none`.
+    #[schemars(with = "Option<serde_json::Value>")]
+    #[schemars(extend("default" = "50%", "type" = ["string", "integer", "null"], "pattern" = "^([0-9]+%?|none)$"))]
+    pub(super) max_changed_functions: Option<Value>,
+}
+
+/// The HTTP server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawHttp {
+    /// IP address and port to listen on.
+    #[schemars(extend("default" = "0.0.0.0:8420"))]
+    pub(super) listen: Option<Loose<String>>,
+}
+
+/// Logging.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawLog {
+    /// By default `text` on a terminal, `json` elsewhere.
+    pub(super) format: Option<Loose<RawLogFormat>>,
+    /// The least severe level that is written.
+    #[schemars(extend("default" = "info"))]
+    pub(super) level: Option<Loose<RawLogLevel>>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawLogFormat {
+    Text,
+    Json,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawLogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
