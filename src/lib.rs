@@ -1,1 +1,3 @@
 //! Pinfold keeps AWS Lambda functions and aliases at the versions that Git names.
+
+pub mod sandbox;
