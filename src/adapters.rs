@@ -6,4 +6,4 @@ pub mod cron;
 pub mod folder;
 pub mod lambda;
 pub mod s3;
-mod tree;
+mod listing;

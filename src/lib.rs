@@ -11,4 +11,5 @@ pub mod manifest;
 pub mod plan;
 pub mod ports;
 pub mod reconcile;
+pub mod sandbox;
 pub mod telemetry;

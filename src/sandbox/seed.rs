@@ -1,0 +1,388 @@
+//! Filling a sandbox from Rust, without HTTP, faults, latency or quotas, and unseen by the record of calls. For tests and
+//! rehearsals; it goes through the same state machine as the API, so no state comes about that AWS could not have.
+
+use std::io::{Cursor, Write as _};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::lambda::{Context, Ending, LambdaError, Request};
+use super::s3::{Algorithm, Put, S3Error, Wanted};
+use super::{Sandbox, Timestamp};
+
+/// Where a function's code comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// The bytes of a zip.
+    Zip(Bytes),
+    /// An object in the sandbox's S3.
+    S3 {
+        /// Its bucket, in the region of the function.
+        bucket: String,
+        /// Its key.
+        key: String,
+        /// Its version, where it is not the current one.
+        version: Option<String>,
+    },
+}
+
+impl Code {
+    /// The bytes of a zip.
+    pub fn zip(bytes: impl Into<Bytes>) -> Self {
+        Self::Zip(bytes.into())
+    }
+
+    /// The current object of a key.
+    pub fn s3(bucket: &str, key: &str) -> Self {
+        Self::S3 {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version: None,
+        }
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        let members = match self {
+            Self::Zip(bytes) => json!({ "ZipFile": STANDARD.encode(bytes) }),
+            Self::S3 {
+                bucket,
+                key,
+                version: None,
+            } => json!({ "S3Bucket": bucket, "S3Key": key }),
+            Self::S3 {
+                bucket,
+                key,
+                version: Some(version),
+            } => {
+                json!({ "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version })
+            }
+        };
+        match members {
+            Value::Object(members) => members,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Map::new(),
+        }
+    }
+}
+
+/// A function to be made: a Node.js one with a made-up role, until told otherwise.
+#[derive(Debug, Clone)]
+pub struct NewFunction {
+    name: String,
+    code: Code,
+    members: Map<String, Value>,
+}
+
+impl NewFunction {
+    /// A function of this name and code.
+    pub fn new(name: &str, code: Code) -> Self {
+        Self {
+            name: name.to_owned(),
+            code,
+            members: Map::new(),
+        }
+    }
+
+    /// Sets a member of `CreateFunction`, such as `Environment`, in the form that it has on the wire.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: Value) -> Self {
+        self.members.insert(member.to_owned(), value);
+        self
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        if let Some(tags) = self
+            .members
+            .entry("Tags")
+            .or_insert_with(|| json!({}))
+            .as_object_mut()
+        {
+            tags.insert(key.to_owned(), json!(value));
+        }
+        self
+    }
+}
+
+/// An account and a region of the sandbox, to be filled.
+#[derive(Debug, Clone)]
+pub struct Place {
+    sandbox: Sandbox,
+    account: String,
+    region: String,
+}
+
+impl Sandbox {
+    /// The sandbox's own account in a region.
+    pub fn place(&self, region: &str) -> Place {
+        Place {
+            sandbox: self.clone(),
+            account: self.shared.options.account.clone(),
+            region: region.to_owned(),
+        }
+    }
+
+    /// Makes a bucket, with versioning or without.
+    ///
+    /// # Errors
+    ///
+    /// As S3's `CreateBucket`.
+    pub fn create_bucket(&self, name: &str, region: &str, versioned: bool) -> Result<(), S3Error> {
+        let now = self.shared.now();
+        let mut world = self.shared.lock();
+        world
+            .s3
+            .create_bucket(name, region, &self.shared.options.account, now)?;
+        if versioned {
+            world.s3.put_versioning(name, "Enabled")?;
+        }
+        Ok(())
+    }
+
+    /// Stores an object and gives its version id, if the bucket has versions. With `with_sha256` S3 keeps the SHA-256 of
+    /// the whole object, as for an upload that sent one; else a CRC64NVME, as for one that sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// As S3's `PutObject`.
+    pub fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+        with_sha256: bool,
+    ) -> Result<Option<String>, S3Error> {
+        let now = self.shared.now();
+        let put = Put {
+            body: body.into(),
+            checksum: Wanted {
+                algorithm: with_sha256.then_some(Algorithm::Sha256),
+                value: None,
+            },
+            ..Put::default()
+        };
+        self.shared
+            .lock()
+            .s3
+            .put(bucket, key, put, now)
+            .map(|stored| stored.version)
+    }
+
+    /// Deletes the current object of a key, or one of its versions.
+    ///
+    /// # Errors
+    ///
+    /// As S3's `DeleteObject`.
+    pub fn delete_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<(), S3Error> {
+        let now = self.shared.now();
+        self.shared
+            .lock()
+            .s3
+            .delete(bucket, key, version, now)
+            .map(|_| ())
+    }
+}
+
+impl Place {
+    /// Another account, in the same region.
+    #[must_use]
+    pub fn account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
+        self
+    }
+
+    /// Carries out any operation of Lambda's API, with the members of its input and output as they are on the wire.
+    /// Updates and creations are through when it returns.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's.
+    pub fn call(&self, operation: &str, input: Value) -> Result<Value, LambdaError> {
+        let request = Request::parse(operation, input)?;
+        let now = self.sandbox.shared.now();
+        let mut world = self.sandbox.shared.lock();
+        let context = Context {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            now,
+            completes: now,
+            ending: Ending::Success,
+            endpoint: String::new(),
+        };
+        let world = &mut *world;
+        let reply = world.lambda.call(&context, &world.s3, request)?;
+        Ok(reply.body.unwrap_or(Value::Null))
+    }
+
+    /// Makes a function.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `CreateFunction`.
+    pub fn create_function(&self, function: NewFunction) -> Result<Value, LambdaError> {
+        let mut input = function.members;
+        let defaults = [
+            (
+                "Role",
+                json!(format!("arn:aws:iam::{}:role/sandbox", self.account)),
+            ),
+            ("Runtime", json!("nodejs22.x")),
+            ("Handler", json!("index.handler")),
+        ];
+        for (member, value) in defaults {
+            input.entry(member).or_insert(value);
+        }
+        input.insert("FunctionName".to_owned(), json!(function.name));
+        input.insert("Code".to_owned(), function.code.members().into());
+        self.call("CreateFunction", input.into())
+    }
+
+    /// Gives `$LATEST` other code.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `UpdateFunctionCode`.
+    pub fn update_code(&self, function: &str, code: &Code) -> Result<Value, LambdaError> {
+        let mut input = code.members();
+        input.insert("FunctionName".to_owned(), json!(function));
+        self.call("UpdateFunctionCode", input.into())
+    }
+
+    /// Publishes `$LATEST` and gives the version's number.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `PublishVersion`.
+    pub fn publish(&self, function: &str) -> Result<u64, LambdaError> {
+        let body = self.call("PublishVersion", json!({ "FunctionName": function }))?;
+        Ok(body["Version"]
+            .as_str()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0))
+    }
+
+    /// Publishes `$LATEST` with a description and gives the version's number.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `PublishVersion`.
+    pub fn publish_described(&self, function: &str, description: &str) -> Result<u64, LambdaError> {
+        let input = json!({ "FunctionName": function, "Description": description });
+        let body = self.call("PublishVersion", input)?;
+        Ok(body["Version"]
+            .as_str()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0))
+    }
+
+    /// Makes an alias.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `CreateAlias`.
+    pub fn create_alias(
+        &self,
+        function: &str,
+        alias: &str,
+        version: u64,
+    ) -> Result<Value, LambdaError> {
+        let input = json!({ "FunctionName": function, "Name": alias, "FunctionVersion": version.to_string() });
+        self.call("CreateAlias", input)
+    }
+
+    /// Moves an alias, and sends a share of its traffic to a second version, or none.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `UpdateAlias`.
+    pub fn update_alias(
+        &self,
+        function: &str,
+        alias: &str,
+        version: u64,
+        second: Option<(u64, f64)>,
+    ) -> Result<Value, LambdaError> {
+        let weights: Map<String, Value> = second
+            .into_iter()
+            .map(|(version, weight)| (version.to_string(), json!(weight)))
+            .collect();
+        self.call(
+            "UpdateAlias",
+            json!({
+                "FunctionName": function,
+                "Name": alias,
+                "FunctionVersion": version.to_string(),
+                "RoutingConfig": { "AdditionalVersionWeights": weights },
+            }),
+        )
+    }
+
+    /// `GetFunction`, of `$LATEST` or a qualifier.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `GetFunction`.
+    pub fn function(&self, function: &str, qualifier: Option<&str>) -> Result<Value, LambdaError> {
+        self.call(
+            "GetFunction",
+            json!({ "FunctionName": function, "Qualifier": qualifier }),
+        )
+    }
+
+    /// `GetAlias`.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `GetAlias`.
+    pub fn alias(&self, function: &str, alias: &str) -> Result<Value, LambdaError> {
+        self.call(
+            "GetAlias",
+            json!({ "FunctionName": function, "Name": alias }),
+        )
+    }
+}
+
+/// A zip of these files. The same files give the same bytes, and so the same `CodeSha256`.
+pub fn package<N, C>(files: impl IntoIterator<Item = (N, C)>) -> Bytes
+where
+    N: Into<String>,
+    C: AsRef<[u8]>,
+{
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default());
+    for (name, content) in files {
+        // Writing to memory only fails where a name is taken twice; the first file of the name then stays.
+        let _ = zip
+            .start_file(name.into(), options)
+            .and_then(|()| Ok(zip.write_all(content.as_ref())?));
+    }
+    zip.finish()
+        .map(Cursor::into_inner)
+        .unwrap_or_default()
+        .into()
+}
+
+impl Sandbox {
+    /// Turns a manual clock forward; a wall clock goes its own way.
+    pub fn advance(&self, duration: Duration) -> Timestamp {
+        match &self.shared.options.clock {
+            super::Clock::Wall => {}
+            super::Clock::Manual(clock) => clock.advance(duration),
+        }
+        self.shared.now()
+    }
+}
