@@ -5,5 +5,5 @@ pub mod clock;
 pub mod cron;
 pub mod folder;
 pub mod lambda;
-pub mod s3;
 mod listing;
+pub mod s3;

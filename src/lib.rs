@@ -7,6 +7,7 @@ pub mod adapters;
 pub mod config;
 pub mod domain;
 pub mod drift;
+pub mod http;
 pub mod manifest;
 pub mod plan;
 pub mod ports;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::exit::Verdict;
 use super::report::{FunctionReport, Report, StepReport};
 use super::step::{Step, VersionRef};
 use super::withheld::Withheld;
@@ -22,6 +23,7 @@ impl Report {
         json!({
             "schemaVersion": SCHEMA_VERSION,
             "revision": self.revision.as_ref().map(ToString::to_string),
+            "inSync": self.verdict() == Verdict::InSync,
             "summary": summary,
             "functions": self.functions.iter().map(FunctionReport::to_json).collect::<Vec<_>>(),
             "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),

@@ -25,7 +25,7 @@ fn paint(style: Style, text: &str) -> String {
 }
 
 impl Report {
-    /// Renders the whole report.
+    /// Renders the whole report. Failed targets are not in it: they are errors, and whoever prints says so apart.
     pub fn to_text(&self) -> String {
         let mut parts = vec![self.headline()];
         if !self.functions.is_empty() {
@@ -43,14 +43,6 @@ impl Report {
                 .collect();
             let heading = paint(BOLD, "Not named in Git, and left alone");
             parts.push(format!("{heading}\n{}\n", names.join("\n")));
-        }
-        for failed in &self.failed_targets {
-            parts.push(format!(
-                "{} {}: {}\n",
-                paint(RED, "Target"),
-                paint(BOLD, failed.target.as_str()),
-                failed.message
-            ));
         }
         parts.join("\n")
     }

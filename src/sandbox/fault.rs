@@ -121,23 +121,15 @@ impl Fault {
     fn matches(&self, operation: &str, resource: &str) -> bool {
         let starts_update = matches!(
             operation,
-            "CreateFunction"
-                | "UpdateFunctionCode"
-                | "UpdateFunctionConfiguration"
-                | "PublishVersion"
+            "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration" | "PublishVersion"
         );
         let any = match self.effect {
             Effect::InProgress { .. } | Effect::UpdateFails { .. } => starts_update,
-            Effect::Reply { .. } | Effect::CutBefore | Effect::CutAfter | Effect::Delay { .. } => {
-                true
-            }
+            Effect::Reply { .. } | Effect::CutBefore | Effect::CutAfter | Effect::Delay { .. } => true,
         };
         (self.operation == operation || (self.operation == "*" && any))
             && self.resource.as_deref().is_none_or(|wanted| {
-                wanted == resource
-                    || resource
-                        .split_once('/')
-                        .is_some_and(|(bucket, _)| bucket == wanted)
+                wanted == resource || resource.split_once('/').is_some_and(|(bucket, _)| bucket == wanted)
             })
     }
 }

@@ -59,11 +59,7 @@ pub(super) async fn serve(
     .await
 }
 
-async fn handle(
-    State(app): State<App>,
-    ConnectInfo(line): ConnectInfo<Line>,
-    request: Request,
-) -> Response {
+async fn handle(State(app): State<App>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -124,12 +120,9 @@ impl Exchange {
             endpoint,
         } = self;
         let place = (caller.account.as_str(), caller.region.as_str());
-        let fate = app.shared.fate(
-            subject.service,
-            &subject.operation,
-            &subject.resource,
-            place,
-        );
+        let fate = app
+            .shared
+            .fate(subject.service, &subject.operation, &subject.resource, place);
         if !fate.wait.is_zero() {
             tokio::select! {
                 () = app.shared.options.clock.sleep(fate.wait) => {}
@@ -147,18 +140,16 @@ impl Exchange {
             };
             (Some(answer), fate.cut_after)
         } else {
-            let context =
-                app.shared
-                    .context(&mut world, &subject.operation, place, &endpoint, &fate);
+            let context = app
+                .shared
+                .context(&mut world, &subject.operation, place, &endpoint, &fate);
             (Some(carry_out(&mut world, &context)), fate.cut_after)
         };
         tracing::debug!(
             service = subject.service,
             operation = subject.operation,
             resource = subject.resource,
-            status = answer
-                .as_ref()
-                .map(|answer| answer.response.status().as_u16()),
+            status = answer.as_ref().map(|answer| answer.response.status().as_u16()),
             cut,
             "the sandbox answered a call"
         );
@@ -169,9 +160,7 @@ impl Exchange {
             resource: subject.resource,
             qualifier: subject.qualifier,
             params: subject.params,
-            status: answer
-                .as_ref()
-                .map(|answer| answer.response.status().as_u16()),
+            status: answer.as_ref().map(|answer| answer.response.status().as_u16()),
             error_type: answer.as_ref().and_then(|answer| answer.error_type.clone()),
             cut,
             account: caller.account,
@@ -182,8 +171,7 @@ impl Exchange {
         if cut {
             line.cut();
         }
-        let mut response =
-            answer.map_or_else(|| StatusCode::OK.into_response(), |answer| answer.response);
+        let mut response = answer.map_or_else(|| StatusCode::OK.into_response(), |answer| answer.response);
         let header = if subject.service == "s3" {
             "x-amz-request-id"
         } else {
@@ -207,8 +195,7 @@ fn set_header(response: &mut Response, name: &str, value: &str) {
 /// A reply with a body of some type.
 fn reply(status: u16, content_type: &str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Body::from(body.into()));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     set_header(&mut response, "content-type", content_type);
     response
 }

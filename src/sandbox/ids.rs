@@ -9,8 +9,7 @@ pub(crate) struct Ids {
     count: u64,
 }
 
-const VERSION_ID_ALPHABET: &[u8; 64] =
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+const VERSION_ID_ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
 
 impl Ids {
     pub(crate) const fn new(seed: u64) -> Self {
@@ -36,9 +35,7 @@ impl Ids {
         for _ in 0..4 {
             let mut bits = self.next();
             for _ in 0..8 {
-                text.push(char::from(
-                    VERSION_ID_ALPHABET[usize::try_from(bits & 63).unwrap_or(0)],
-                ));
+                text.push(char::from(VERSION_ID_ALPHABET[usize::try_from(bits & 63).unwrap_or(0)]));
                 bits >>= 6;
             }
         }
@@ -53,9 +50,7 @@ impl Ids {
     fn next(&mut self) -> u64 {
         self.count += 1;
         // SplitMix64's finaliser: neighbouring counts end up far apart.
-        let mut z = self
-            .seed
-            .wrapping_add(self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut z = self.seed.wrapping_add(self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

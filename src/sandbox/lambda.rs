@@ -67,10 +67,7 @@ impl Context {
     }
 
     fn arn(&self, function: &str) -> String {
-        format!(
-            "arn:aws:lambda:{}:{}:function:{function}",
-            self.region, self.account
-        )
+        format!("arn:aws:lambda:{}:{}:function:{function}", self.region, self.account)
     }
 
     fn pending(&self) -> Pending {
@@ -128,29 +125,21 @@ impl Lambda {
             Request::CreateFunction(input) => self.create_function(context, s3, *input),
             Request::DeleteAlias(input) => self.delete_alias(context, &input),
             Request::DeleteFunction(input) => self.delete_function(context, &input),
-            Request::DeleteFunctionConcurrency(input) => {
-                self.put_concurrency(context, &input.function_name, None)
-            }
+            Request::DeleteFunctionConcurrency(input) => self.put_concurrency(context, &input.function_name, None),
             Request::GetAccountSettings => Ok(self.account_settings(context)),
             Request::GetAlias(input) => self.get_alias(context, &input),
             Request::GetFunction(input) => self.get_function(context, &input),
             Request::GetFunctionConcurrency(input) => self.get_concurrency(context, &input),
-            Request::GetFunctionConfiguration(input) => {
-                self.get_function_configuration(context, &input)
-            }
+            Request::GetFunctionConfiguration(input) => self.get_function_configuration(context, &input),
             Request::GetPolicy(input) => self.get_policy(context, &input),
-            Request::GetProvisionedConcurrencyConfig(input) => {
-                self.get_provisioned_concurrency(context, &input)
-            }
+            Request::GetProvisionedConcurrencyConfig(input) => self.get_provisioned_concurrency(context, &input),
             Request::ListAliases(input) => self.list_aliases(context, &input),
             Request::ListFunctions(input) => self.list_functions(context, &input),
             Request::ListTags(input) => self.list_tags(context, &input),
             Request::ListVersionsByFunction(input) => self.list_versions(context, &input),
             Request::PublishVersion(input) => self.publish_version(context, &input),
             Request::PutFunctionConcurrency(input) => match input.reserved_concurrent_executions {
-                Some(reserved) => {
-                    self.put_concurrency(context, &input.function_name, Some(reserved))
-                }
+                Some(reserved) => self.put_concurrency(context, &input.function_name, Some(reserved)),
                 None => Err(LambdaError::validation(
                     "null",
                     "reservedConcurrentExecutions",
@@ -161,18 +150,12 @@ impl Lambda {
             Request::UntagResource(input) => self.untag(context, &input),
             Request::UpdateAlias(input) => self.update_alias(context, &input),
             Request::UpdateFunctionCode(input) => self.update_code(context, s3, &input),
-            Request::UpdateFunctionConfiguration(input) => {
-                self.update_configuration(context, *input)
-            }
+            Request::UpdateFunctionConfiguration(input) => self.update_configuration(context, *input),
         }
     }
 
     /// The function, with everything that has come to its end by now.
-    fn find(
-        &mut self,
-        context: &Context,
-        name: &str,
-    ) -> std::result::Result<Found<'_>, LambdaError> {
+    fn find(&mut self, context: &Context, name: &str) -> std::result::Result<Found<'_>, LambdaError> {
         let missing = || LambdaError::not_found(&context.arn(name));
         let place = self.places.get_mut(&context.place()).ok_or_else(missing)?;
         let function = place.functions.get_mut(name).ok_or_else(missing)?;
@@ -230,11 +213,7 @@ impl Lambda {
     /// Gives functions that came from JSON their packages back, and lets equal configurations and hashes share memory.
     pub(crate) fn restore(&mut self, packages: &BTreeMap<String, Bytes>) {
         let mut hashes: BTreeMap<Arc<str>, Bytes> = BTreeMap::new();
-        for function in self
-            .places
-            .values_mut()
-            .flat_map(|place| place.functions.values_mut())
-        {
+        for function in self.places.values_mut().flat_map(|place| place.functions.values_mut()) {
             function.share_configs();
             for code in function.codes_mut() {
                 if let Some((sha256, bytes)) = hashes.get_key_value(&code.sha256) {
@@ -249,13 +228,7 @@ impl Lambda {
     }
 
     /// The bytes of a version's package, for the link that `GetFunction` gives.
-    pub(crate) fn package(
-        &self,
-        region: &str,
-        account: &str,
-        name: &str,
-        version: &str,
-    ) -> Option<Bytes> {
+    pub(crate) fn package(&self, region: &str, account: &str, name: &str, version: &str) -> Option<Bytes> {
         let place = self.places.get(&format!("{account}/{region}"))?;
         let number = match version {
             "latest" => model::VersionNumber::Latest,

@@ -59,10 +59,7 @@ impl Quotas {
                 filled: now,
             });
         let passed = Duration::from_millis(now.millis().saturating_sub(bucket.filled.millis()));
-        bucket.tokens = passed
-            .as_secs_f64()
-            .mul_add(per_second, bucket.tokens)
-            .min(rate);
+        bucket.tokens = passed.as_secs_f64().mul_add(per_second, bucket.tokens).min(rate);
         bucket.filled = now;
         if bucket.tokens >= 1.0 {
             bucket.tokens -= 1.0;

@@ -54,18 +54,11 @@ impl S3 {
     }
 
     fn bucket_mut(&mut self, name: &str) -> Result<&mut Bucket, S3Error> {
-        self.buckets
-            .get_mut(name)
-            .ok_or_else(S3Error::no_such_bucket)
+        self.buckets.get_mut(name).ok_or_else(S3Error::no_such_bucket)
     }
 
     /// What Lambda gets when it reads a deployment package.
-    pub(crate) fn package(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<Package, S3Error> {
+    pub(crate) fn package(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Package, S3Error> {
         let found = self.get(bucket, key, version)?;
         let bucket = self.bucket(bucket)?;
         Ok(Package {

@@ -62,11 +62,7 @@ impl Code {
         };
         match members {
             Value::Object(members) => members,
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Map::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
         }
     }
 }
@@ -99,12 +95,7 @@ impl NewFunction {
     /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
-        if let Some(tags) = self
-            .members
-            .entry("Tags")
-            .or_insert_with(|| json!({}))
-            .as_object_mut()
-        {
+        if let Some(tags) = self.members.entry("Tags").or_insert_with(|| json!({})).as_object_mut() {
             tags.insert(key.to_owned(), json!(value));
         }
         self
@@ -180,18 +171,9 @@ impl Sandbox {
     /// # Errors
     ///
     /// As S3's `DeleteObject`.
-    pub fn delete_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<(), S3Error> {
+    pub fn delete_object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<(), S3Error> {
         let now = self.shared.now();
-        self.shared
-            .lock()
-            .s3
-            .delete(bucket, key, version, now)
-            .map(|_| ())
+        self.shared.lock().s3.delete(bucket, key, version, now).map(|_| ())
     }
 }
 
@@ -234,10 +216,7 @@ impl Place {
     pub fn create_function(&self, function: NewFunction) -> Result<Value, LambdaError> {
         let mut input = function.members;
         let defaults = [
-            (
-                "Role",
-                json!(format!("arn:aws:iam::{}:role/sandbox", self.account)),
-            ),
+            ("Role", json!(format!("arn:aws:iam::{}:role/sandbox", self.account))),
             ("Runtime", json!("nodejs22.x")),
             ("Handler", json!("index.handler")),
         ];
@@ -292,12 +271,7 @@ impl Place {
     /// # Errors
     ///
     /// As Lambda's `CreateAlias`.
-    pub fn create_alias(
-        &self,
-        function: &str,
-        alias: &str,
-        version: u64,
-    ) -> Result<Value, LambdaError> {
+    pub fn create_alias(&self, function: &str, alias: &str, version: u64) -> Result<Value, LambdaError> {
         let input = json!({ "FunctionName": function, "Name": alias, "FunctionVersion": version.to_string() });
         self.call("CreateAlias", input)
     }
@@ -347,10 +321,7 @@ impl Place {
     ///
     /// As Lambda's `GetAlias`.
     pub fn alias(&self, function: &str, alias: &str) -> Result<Value, LambdaError> {
-        self.call(
-            "GetAlias",
-            json!({ "FunctionName": function, "Name": alias }),
-        )
+        self.call("GetAlias", json!({ "FunctionName": function, "Name": alias }))
     }
 }
 
@@ -370,10 +341,7 @@ where
             .start_file(name.into(), options)
             .and_then(|()| Ok(zip.write_all(content.as_ref())?));
     }
-    zip.finish()
-        .map(Cursor::into_inner)
-        .unwrap_or_default()
-        .into()
+    zip.finish().map(Cursor::into_inner).unwrap_or_default().into()
 }
 
 impl Sandbox {

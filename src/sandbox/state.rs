@@ -65,9 +65,7 @@ pub(crate) fn save(shared: &Shared) -> State {
 
 pub(crate) fn load(shared: &Shared, mut state: State) -> Result<(), StateError> {
     if state.layout != LAYOUT {
-        return Err(StateError::Layout {
-            found: state.layout,
-        });
+        return Err(StateError::Layout { found: state.layout });
     }
     let mut packages = BTreeMap::new();
     for (sha256, text) in std::mem::take(&mut state.packages) {

@@ -78,13 +78,7 @@ impl Shared {
     }
 
     /// Decides what befalls a call: faults that strike it, its quota, its latency.
-    pub(crate) fn fate(
-        &self,
-        service: &str,
-        operation: &str,
-        resource: &str,
-        place: (&str, &str),
-    ) -> Fate {
+    pub(crate) fn fate(&self, service: &str, operation: &str, resource: &str, place: (&str, &str)) -> Fate {
         let now = self.now();
         let mut world = self.lock();
         let mut fate = Fate::default();
@@ -98,9 +92,8 @@ impl Shared {
                 } => {
                     fate.refusal = Some(Refusal {
                         status,
-                        error_type: error_type.unwrap_or_else(|| {
-                            super::fault::default_error(service, status).to_owned()
-                        }),
+                        error_type: error_type
+                            .unwrap_or_else(|| super::fault::default_error(service, status).to_owned()),
                         message: message.unwrap_or_else(|| "a fault that was asked for".to_owned()),
                         retry_after,
                     });
@@ -109,14 +102,11 @@ impl Shared {
                 Effect::CutAfter => fate.cut_after = true,
                 Effect::Delay { ms } => fate.wait += Duration::from_millis(ms),
                 Effect::InProgress { ms } => fate.window = Some(Duration::from_millis(ms)),
-                Effect::UpdateFails { code, reason } => {
-                    fate.ending = Ending::Failure { code, reason }
-                }
+                Effect::UpdateFails { code, reason } => fate.ending = Ending::Failure { code, reason },
             }
         }
         if self.options.latency == Profile::Aws {
-            fate.wait +=
-                latency::of_call(service, operation, &mut world.dice).mul_f64(self.options.scale);
+            fate.wait += latency::of_call(service, operation, &mut world.dice).mul_f64(self.options.scale);
         }
         if self.options.quotas == Profile::Aws
             && service == "lambda"
@@ -148,9 +138,7 @@ impl Shared {
         let now = self.now();
         let window = fate.window.unwrap_or_else(|| match self.options.latency {
             Profile::Off => self.options.update_window,
-            Profile::Aws => {
-                latency::of_update(operation, &mut world.dice).mul_f64(self.options.scale)
-            }
+            Profile::Aws => latency::of_update(operation, &mut world.dice).mul_f64(self.options.scale),
         });
         Context {
             account: account.to_owned(),

@@ -15,16 +15,9 @@ async fn a_seeded_function_is_what_the_sdk_sees() {
     aws.create_alias("f", "live", version).unwrap();
     aws.update_code("f", &Code::zip(zip("2"))).unwrap();
 
-    assert_eq!(
-        world.get(Some("live")).await.code_sha256.unwrap(),
-        sha(&zip("1"))
-    );
+    assert_eq!(world.get(Some("live")).await.code_sha256.unwrap(), sha(&zip("1")));
     assert_eq!(world.get(None).await.code_sha256.unwrap(), sha(&zip("2")));
-    assert_eq!(
-        world.sandbox.calls().len(),
-        2,
-        "seeding leaves no trace in the record"
-    );
+    assert_eq!(world.sandbox.calls().len(), 2, "seeding leaves no trace in the record");
 }
 
 #[tokio::test]
@@ -44,10 +37,7 @@ async fn a_lost_reply_leaves_its_effect() {
         .into_iter()
         .find(|call| call.operation == "UpdateFunctionCode")
         .unwrap();
-    assert_eq!(
-        (call.cut, call.status, call.resource.as_str()),
-        (true, Some(200), "f")
-    );
+    assert_eq!((call.cut, call.status, call.resource.as_str()), (true, Some(200), "f"));
 }
 
 #[tokio::test]
@@ -82,13 +72,8 @@ async fn a_scripted_refusal_has_its_status_and_type() {
             message: None,
             retry_after: None,
         };
-        world
-            .sandbox
-            .inject(Fault::on("UpdateFunctionCode", effect));
-        assert_eq!(
-            refusal(world.update_call("2").send().await),
-            (status, code.to_owned())
-        );
+        world.sandbox.inject(Fault::on("UpdateFunctionCode", effect));
+        assert_eq!(refusal(world.update_call("2").send().await), (status, code.to_owned()));
     }
     assert_eq!(world.get(None).await.code_sha256.unwrap(), sha(&zip("1")));
 }
@@ -109,8 +94,6 @@ async fn state_survives_being_saved_and_loaded() {
     assert_eq!(serde_json::to_string(&copy.save()).unwrap(), json);
     let place = copy.place("us-east-1");
     assert_eq!(place.alias("f", "live").unwrap()["FunctionVersion"], "1");
-    place
-        .update_code("f", &Code::s3("artifacts", "f.zip"))
-        .unwrap();
+    place.update_code("f", &Code::s3("artifacts", "f.zip")).unwrap();
     assert_eq!(place.publish("f").unwrap(), 2);
 }

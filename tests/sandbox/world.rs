@@ -63,10 +63,7 @@ impl World {
         let mut server = tokio::task::JoinSet::new();
         let (served, token) = (sandbox.clone(), stop.clone());
         server.spawn(async move { served.serve(listener, token).await.unwrap() });
-        let (lambda, s3) = (
-            lambda_client(&url, "us-east-1", "test"),
-            s3_client(&url, "us-east-1"),
-        );
+        let (lambda, s3) = (lambda_client(&url, "us-east-1", "test"), s3_client(&url, "us-east-1"));
         Self {
             sandbox,
             clock,
@@ -101,11 +98,7 @@ impl World {
             .role(ROLE)
             .runtime(Runtime::Nodejs22x)
             .handler("index.handler")
-            .code(
-                FunctionCode::builder()
-                    .zip_file(Blob::new(zip(tag)))
-                    .build(),
-            )
+            .code(FunctionCode::builder().zip_file(Blob::new(zip(tag))).build())
             .publish(publish)
             .send()
             .await
@@ -122,8 +115,7 @@ impl World {
     pub(crate) fn update_call(
         &self,
         tag: &str,
-    ) -> aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder
-    {
+    ) -> aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder {
         self.lambda
             .update_function_code()
             .function_name("f")
@@ -197,10 +189,7 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) async fn get_alias(
-        &self,
-        name: &str,
-    ) -> aws_sdk_lambda::operation::get_alias::GetAliasOutput {
+    pub(crate) async fn get_alias(&self, name: &str) -> aws_sdk_lambda::operation::get_alias::GetAliasOutput {
         self.lambda
             .get_alias()
             .function_name("f")
@@ -265,10 +254,7 @@ pub(crate) fn s3_client(url: &str, region: &str) -> aws_sdk_s3::Client {
 
 /// A zip whose content is told by `tag`.
 pub(crate) fn zip(tag: &str) -> Bytes {
-    package([(
-        "index.js",
-        format!("exports.handler = async () => '{tag}';"),
-    )])
+    package([("index.js", format!("exports.handler = async () => '{tag}';"))])
 }
 
 /// Base64 of the SHA-256 of some bytes, worked out apart from the sandbox.

@@ -34,9 +34,7 @@ pub(super) fn answer(shared: &Shared, head: &Parts, path: &str, body: &[u8]) -> 
     let method = &head.method;
     match (method, parts.as_slice()) {
         (&Method::GET, ["health"]) => json_reply(200, &json!({ "status": "ok" })),
-        (&Method::GET, ["calls"]) => {
-            json_reply(200, &json!({ "calls": shared.lock().calls.all() }))
-        }
+        (&Method::GET, ["calls"]) => json_reply(200, &json!({ "calls": shared.lock().calls.all() })),
         (&Method::DELETE, ["calls"]) => {
             shared.lock().calls.clear();
             done()
@@ -48,8 +46,7 @@ pub(super) fn answer(shared: &Shared, head: &Parts, path: &str, body: &[u8]) -> 
         }
         (&Method::POST, ["faults"]) => {
             // The untagged reading hides what is wrong, so a single fault is read for its message.
-            let faults = serde_json::from_slice(body)
-                .or_else(|_| serde_json::from_slice(body).map(Faults::One));
+            let faults = serde_json::from_slice(body).or_else(|_| serde_json::from_slice(body).map(Faults::One));
             let faults = match faults {
                 Ok(Faults::Many(faults)) => faults,
                 Ok(Faults::One(fault)) => vec![fault],
@@ -86,16 +83,14 @@ pub(super) fn answer(shared: &Shared, head: &Parts, path: &str, body: &[u8]) -> 
             done()
         }
         (&Method::GET, ["clock"]) => json_reply(200, &json!({ "now": shared.now() })),
-        (&Method::POST, ["clock", "advance"]) => {
-            match (serde_json::from_slice(body), &shared.options.clock) {
-                (Ok(Advance { ms }), Clock::Manual(clock)) => {
-                    clock.advance(std::time::Duration::from_millis(ms));
-                    json_reply(200, &json!({ "now": shared.now() }))
-                }
-                (Ok(_), Clock::Wall) => refuse(409, "the sandbox runs on the wall clock"),
-                (Err(error), _) => refuse(400, &error.to_string()),
+        (&Method::POST, ["clock", "advance"]) => match (serde_json::from_slice(body), &shared.options.clock) {
+            (Ok(Advance { ms }), Clock::Manual(clock)) => {
+                clock.advance(std::time::Duration::from_millis(ms));
+                json_reply(200, &json!({ "now": shared.now() }))
             }
-        }
+            (Ok(_), Clock::Wall) => refuse(409, "the sandbox runs on the wall clock"),
+            (Err(error), _) => refuse(400, &error.to_string()),
+        },
         (
             &Method::GET,
             [

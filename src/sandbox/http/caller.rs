@@ -24,10 +24,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn of(head: &Parts, default_account: &str) -> Self {
-        let header = head
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let credential = header
             .and_then(|value| value.split_once("Credential="))
             .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default().to_owned())
@@ -48,14 +45,8 @@ impl Caller {
         let signed_service = scope.next();
         let is_account = key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());
         Self {
-            account: if is_account {
-                key
-            } else {
-                default_account.to_owned()
-            },
-            region: signed_region
-                .clone()
-                .unwrap_or_else(|| "us-east-1".to_owned()),
+            account: if is_account { key } else { default_account.to_owned() },
+            region: signed_region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
             signed_region,
             signed_service,
         }
@@ -86,10 +77,7 @@ impl Caller {
             });
         if dated {
             Service::Lambda
-        } else if head.method == axum::http::Method::POST
-            && head.uri.path() == "/"
-            && body.starts_with(b"Action=")
-        {
+        } else if head.method == axum::http::Method::POST && head.uri.path() == "/" && body.starts_with(b"Action=") {
             Service::Sts
         } else {
             Service::S3

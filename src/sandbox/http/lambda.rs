@@ -21,20 +21,14 @@ pub(super) async fn answer(exchange: Exchange, head: &Parts, body: &[u8]) -> Res
             .and_then(Value::as_str)
             .map(str::to_owned)
     };
-    let function = text("FunctionName")
-        .or_else(|| text("Resource"))
-        .unwrap_or_default();
+    let function = text("FunctionName").or_else(|| text("Resource")).unwrap_or_default();
     let alias = operation.ends_with("Alias").then(|| text("Name")).flatten();
     let subject = Subject {
         service: "lambda",
         operation: operation.to_owned(),
         resource: short_name(&function),
-        qualifier: text("Qualifier")
-            .or(alias)
-            .or_else(|| inline_qualifier(&function)),
-        params: input
-            .as_ref()
-            .map_or(Value::Null, |input| redact(input.clone().into())),
+        qualifier: text("Qualifier").or(alias).or_else(|| inline_qualifier(&function)),
+        params: input.as_ref().map_or(Value::Null, |input| redact(input.clone().into())),
     };
     let request = input.and_then(|input| Request::parse(operation, input.into()));
     let refuse = |refusal: &Refusal| {
@@ -91,39 +85,23 @@ fn parse(head: &Parts, body: &[u8]) -> (&'static str, Result<Map<String, Value>,
         .collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let Some((operation, named)) = route(&head.method, &path) else {
-        let message = format!(
-            "the sandbox does not have {} {}",
-            head.method,
-            head.uri.path()
-        );
-        return (
-            "Unknown",
-            Err(LambdaError::new(ErrorKind::UnknownOperation, message)),
-        );
+        let message = format!("the sandbox does not have {} {}", head.method, head.uri.path());
+        return ("Unknown", Err(LambdaError::new(ErrorKind::UnknownOperation, message)));
     };
     let body = if body.is_empty() { b"{}" } else { body };
     let Ok(Value::Object(mut input)) = serde_json::from_slice(body) else {
-        let error = LambdaError::new(
-            ErrorKind::Serialization,
-            "Could not parse request body into json",
-        );
+        let error = LambdaError::new(ErrorKind::Serialization, "Could not parse request body into json");
         return (operation, Err(error));
     };
     for (name, value) in uri::pairs(head.uri.query().unwrap_or_default()) {
         if name == "tagKeys" {
-            if let Some(keys) = input
-                .entry("TagKeys")
-                .or_insert_with(|| json!([]))
-                .as_array_mut()
-            {
+            if let Some(keys) = input.entry("TagKeys").or_insert_with(|| json!([])).as_array_mut() {
                 keys.push(value.into());
             }
         } else if name == "MaxItems" {
             input.insert(
                 name,
-                value
-                    .parse::<i64>()
-                    .map_or_else(|_| Value::from(value), Value::from),
+                value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from),
             );
         } else {
             input.insert(name, value.into());
@@ -146,12 +124,8 @@ fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(&'static str, Named<'
         ("GET", ["functions"]) => ("ListFunctions", Vec::new()),
         ("GET", ["functions", name]) => ("GetFunction", function(name)),
         ("DELETE", ["functions", name]) => ("DeleteFunction", function(name)),
-        ("GET", ["functions", name, "configuration"]) => {
-            ("GetFunctionConfiguration", function(name))
-        }
-        ("PUT", ["functions", name, "configuration"]) => {
-            ("UpdateFunctionConfiguration", function(name))
-        }
+        ("GET", ["functions", name, "configuration"]) => ("GetFunctionConfiguration", function(name)),
+        ("PUT", ["functions", name, "configuration"]) => ("UpdateFunctionConfiguration", function(name)),
         ("PUT", ["functions", name, "code"]) => ("UpdateFunctionCode", function(name)),
         ("POST", ["functions", name, "versions"]) => ("PublishVersion", function(name)),
         ("GET", ["functions", name, "versions"]) => ("ListVersionsByFunction", function(name)),
@@ -168,12 +142,8 @@ fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(&'static str, Named<'
         }
         ("PUT", ["functions", name, "concurrency"]) => ("PutFunctionConcurrency", function(name)),
         ("GET", ["functions", name, "concurrency"]) => ("GetFunctionConcurrency", function(name)),
-        ("DELETE", ["functions", name, "concurrency"]) => {
-            ("DeleteFunctionConcurrency", function(name))
-        }
-        ("GET", ["functions", name, "provisioned-concurrency"]) => {
-            ("GetProvisionedConcurrencyConfig", function(name))
-        }
+        ("DELETE", ["functions", name, "concurrency"]) => ("DeleteFunctionConcurrency", function(name)),
+        ("GET", ["functions", name, "provisioned-concurrency"]) => ("GetProvisionedConcurrencyConfig", function(name)),
         ("GET", ["functions", name, "policy"]) => ("GetPolicy", function(name)),
         ("POST", ["tags", arn]) => ("TagResource", vec![("Resource", arn)]),
         ("GET", ["tags", arn]) => ("ListTags", vec![("Resource", arn)]),
@@ -186,19 +156,13 @@ fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(&'static str, Named<'
 /// A function's bare name, out of any form in which a request may give it.
 fn short_name(function: &str) -> String {
     let parts: Vec<&str> = function.split(':').collect();
-    let at = parts
-        .iter()
-        .position(|part| *part == "function")
-        .map_or(0, |at| at + 1);
+    let at = parts.iter().position(|part| *part == "function").map_or(0, |at| at + 1);
     parts.get(at).copied().unwrap_or_default().to_owned()
 }
 
 fn inline_qualifier(function: &str) -> Option<String> {
     let parts: Vec<&str> = function.split(':').collect();
-    let at = parts
-        .iter()
-        .position(|part| *part == "function")
-        .map_or(0, |at| at + 1);
+    let at = parts.iter().position(|part| *part == "function").map_or(0, |at| at + 1);
     parts.get(at + 1).map(|qualifier| (*qualifier).to_owned())
 }
 

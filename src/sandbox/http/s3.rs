@@ -49,10 +49,7 @@ pub(super) async fn answer(exchange: Exchange, head: &Parts, body: Bytes) -> Res
 
 /// A bucket is only served in its own region; elsewhere S3 points there.
 fn check_region(s3: &S3, request: &S3Request, signed: Option<&str>) -> Result<(), S3Error> {
-    if matches!(
-        request.operation,
-        "CreateBucket" | "GetBucketLocation" | "ListBuckets"
-    ) {
+    if matches!(request.operation, "CreateBucket" | "GetBucketLocation" | "ListBuckets") {
         return Ok(());
     }
     match (s3.bucket(&request.bucket), signed) {
@@ -74,11 +71,7 @@ fn carry_out(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Resp
         "CreateBucket" => create_bucket(s3, context, request),
         "HeadBucket" => {
             let mut response = empty(200);
-            set_header(
-                &mut response,
-                "x-amz-bucket-region",
-                &s3.bucket(bucket)?.region,
-            );
+            set_header(&mut response, "x-amz-bucket-region", &s3.bucket(bucket)?.region);
             Ok(response)
         }
         "DeleteBucket" => s3.delete_bucket(bucket).map(|()| empty(204)),
@@ -101,10 +94,8 @@ fn carry_out(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Resp
             Ok(document(xml.finish("VersioningConfiguration")))
         }
         "PutBucketVersioning" => {
-            let wanted: VersioningConfiguration =
-                read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
-            s3.put_versioning(bucket, &wanted.status)
-                .map(|()| empty(200))
+            let wanted: VersioningConfiguration = read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
+            s3.put_versioning(bucket, &wanted.status).map(|()| empty(200))
         }
         "ListObjectsV2" => s3_listing::objects(s3, request, true),
         "ListObjects" => s3_listing::objects(s3, request, false),
@@ -135,12 +126,7 @@ pub(super) fn document(xml: String) -> Response {
 }
 
 fn refusal(error: &S3Error, request: &S3Request) -> Response {
-    let mut response = error_document(
-        error.status,
-        error.code,
-        &error.message,
-        &request.resource(),
-    );
+    let mut response = error_document(error.status, error.code, &error.message, &request.resource());
     for (name, value) in &error.headers {
         set_header(&mut response, name, value);
     }
@@ -184,13 +170,8 @@ fn list_buckets(s3: &S3, context: &Context) -> Response {
 }
 
 fn create_bucket(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Response, S3Error> {
-    let wanted: CreateBucketConfiguration =
-        read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
-    let fits = match wanted
-        .location
-        .as_deref()
-        .filter(|location| !location.is_empty())
-    {
+    let wanted: CreateBucketConfiguration = read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
+    let fits = match wanted.location.as_deref().filter(|location| !location.is_empty()) {
         None => context.region == "us-east-1",
         Some(location) => location == context.region || context.region == "us-east-1",
     };
@@ -214,11 +195,7 @@ fn create_bucket(s3: &mut S3, context: &Context, request: &S3Request) -> Result<
     Ok(response)
 }
 
-fn delete_objects(
-    s3: &mut S3,
-    context: &Context,
-    request: &S3Request,
-) -> Result<Response, S3Error> {
+fn delete_objects(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Response, S3Error> {
     s3.bucket(&request.bucket)?;
     let wanted = request.checksum()?;
     super::super::s3::check_content_md5(&request.body, request.header("content-md5"))?;
@@ -239,12 +216,7 @@ fn delete_objects(
     }
     let mut xml = Xml::new("DeleteResult", NAMESPACE);
     for object in &list.objects {
-        let deleted = s3.delete(
-            &request.bucket,
-            &object.key,
-            object.version.as_deref(),
-            context.now,
-        )?;
+        let deleted = s3.delete(&request.bucket, &object.key, object.version.as_deref(), context.now)?;
         if list.quiet {
             continue;
         }

@@ -11,16 +11,13 @@ use super::xml::Xml;
 fn max_keys(request: &S3Request) -> Result<usize, S3Error> {
     match request.parameter("max-keys") {
         None => Ok(1000),
-        Some(text) => text
-            .parse::<usize>()
-            .map(|keys| keys.min(1000))
-            .map_err(|_| {
-                S3Error::new(
-                    400,
-                    "InvalidArgument",
-                    "Provided max-keys not an integer or within integer range",
-                )
-            }),
+        Some(text) => text.parse::<usize>().map(|keys| keys.min(1000)).map_err(|_| {
+            S3Error::new(
+                400,
+                "InvalidArgument",
+                "Provided max-keys not an integer or within integer range",
+            )
+        }),
     }
 }
 
@@ -55,10 +52,7 @@ pub(super) fn objects(s3: &S3, request: &S3Request, second: bool) -> Result<Resp
     let mut xml = Xml::new("ListBucketResult", NAMESPACE);
     head(&mut xml, request, &listing, &page, encode);
     if second {
-        xml.leaf(
-            "KeyCount",
-            &(page.items.len() + page.prefixes.len()).to_string(),
-        );
+        xml.leaf("KeyCount", &(page.items.len() + page.prefixes.len()).to_string());
         if let Some(token) = token {
             xml.leaf("ContinuationToken", token);
         }
@@ -111,10 +105,7 @@ pub(super) fn versions(s3: &S3, request: &S3Request) -> Result<Response, S3Error
     let mut xml = Xml::new("ListVersionsResult", NAMESPACE);
     head(&mut xml, request, &listing, &page, encode);
     xml.leaf("KeyMarker", &encode(&listing.after_key));
-    xml.leaf(
-        "VersionIdMarker",
-        listing.after_version.as_deref().unwrap_or_default(),
-    );
+    xml.leaf("VersionIdMarker", listing.after_version.as_deref().unwrap_or_default());
     if let Some((key, version)) = &page.next {
         xml.leaf("NextKeyMarker", &encode(key));
         if let Some(version) = version {
@@ -146,13 +137,7 @@ pub(super) fn versions(s3: &S3, request: &S3Request) -> Result<Response, S3Error
 }
 
 /// What all listings begin with.
-fn head(
-    xml: &mut Xml,
-    request: &S3Request,
-    listing: &Listing,
-    page: &Page<'_>,
-    encode: fn(&str) -> String,
-) {
+fn head(xml: &mut Xml, request: &S3Request, listing: &Listing, page: &Page<'_>, encode: fn(&str) -> String) {
     xml.leaf("Name", &request.bucket);
     xml.leaf("Prefix", &encode(&listing.prefix));
     if !listing.delimiter.is_empty() {
@@ -162,10 +147,7 @@ fn head(
     if let Some(encoding) = request.parameter("encoding-type") {
         xml.leaf("EncodingType", encoding);
     }
-    xml.leaf(
-        "IsTruncated",
-        if page.next.is_some() { "true" } else { "false" },
-    );
+    xml.leaf("IsTruncated", if page.next.is_some() { "true" } else { "false" });
 }
 
 fn prefixes(xml: &mut Xml, page: &Page<'_>, encode: fn(&str) -> String) {

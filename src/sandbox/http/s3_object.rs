@@ -9,11 +9,7 @@ use super::s3_request::S3Request;
 use super::xml::{CompleteMultipartUpload, Xml, read};
 use super::{reply, set_header};
 
-pub(super) fn carry_out(
-    s3: &mut S3,
-    context: &Context,
-    request: &S3Request,
-) -> Result<Response, S3Error> {
+pub(super) fn carry_out(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Response, S3Error> {
     let (bucket, key) = (request.bucket.as_str(), request.key.as_str());
     let upload = request.parameter("uploadId").unwrap_or_default();
     match request.operation {
@@ -27,8 +23,7 @@ pub(super) fn carry_out(
         "GetObjectAttributes" => attributes(s3, request),
         "CopyObject" => copy(s3, context, request),
         "DeleteObject" => {
-            let Deleted { version, marker } =
-                s3.delete(bucket, key, request.version(), context.now)?;
+            let Deleted { version, marker } = s3.delete(bucket, key, request.version(), context.now)?;
             let mut response = empty(204);
             if let Some(version) = version {
                 set_header(&mut response, "x-amz-version-id", &version);
@@ -99,10 +94,7 @@ fn checksum_headers(response: &mut Response, checksum: &Checksum) {
 }
 
 fn checksum_leaves(xml: &mut Xml, checksum: &Checksum) {
-    xml.leaf(
-        &format!("Checksum{}", checksum.algorithm.name()),
-        &checksum.value,
-    );
+    xml.leaf(&format!("Checksum{}", checksum.algorithm.name()), &checksum.value);
     xml.leaf("ChecksumType", checksum.kind());
 }
 
@@ -116,8 +108,7 @@ fn check_conditions(request: &S3Request, found: Found<'_>) -> Result<(), S3Error
         return Err(S3Error::precondition_failed());
     }
     if request.header("if-none-match").is_some_and(names) {
-        return Err(S3Error::new(304, "NotModified", "Not Modified")
-            .with("etag", format!("\"{}\"", found.object.etag)));
+        return Err(S3Error::new(304, "NotModified", "Not Modified").with("etag", format!("\"{}\"", found.object.etag)));
     }
     Ok(())
 }
@@ -139,12 +130,10 @@ fn range(text: Option<&str>, size: usize) -> Result<Option<(usize, usize)>, S3Er
         (_, _) => return Ok(None),
     };
     if bounds.0 >= size {
-        return Err(S3Error::new(
-            416,
-            "InvalidRange",
-            "The requested range is not satisfiable",
-        )
-        .with("content-range", format!("bytes */{size}")));
+        return Err(
+            S3Error::new(416, "InvalidRange", "The requested range is not satisfiable")
+                .with("content-range", format!("bytes */{size}")),
+        );
     }
     Ok(Some(bounds))
 }
@@ -155,33 +144,18 @@ fn read_object(s3: &S3, request: &S3Request) -> Result<Response, S3Error> {
     let object = found.object;
     let whole = object.body.len();
     let bounds = range(request.header("range"), whole)?;
-    let body = bounds.map_or_else(
-        || object.body.clone(),
-        |(first, last)| object.body.slice(first..=last),
-    );
+    let body = bounds.map_or_else(|| object.body.clone(), |(first, last)| object.body.slice(first..=last));
     let length = body.len();
-    let mut response = reply(
-        if bounds.is_some() { 206 } else { 200 },
-        "binary/octet-stream",
-        body,
-    );
+    let mut response = reply(if bounds.is_some() { 206 } else { 200 }, "binary/octet-stream", body);
     for (name, value) in &object.headers {
         set_header(&mut response, name, value);
     }
     set_header(&mut response, "content-length", &length.to_string());
     set_header(&mut response, "accept-ranges", "bytes");
     set_header(&mut response, "etag", &format!("\"{}\"", object.etag));
-    set_header(
-        &mut response,
-        "last-modified",
-        &found.entry.modified.http_date(),
-    );
+    set_header(&mut response, "last-modified", &found.entry.modified.http_date());
     if let Some((first, last)) = bounds {
-        set_header(
-            &mut response,
-            "content-range",
-            &format!("bytes {first}-{last}/{whole}"),
-        );
+        set_header(&mut response, "content-range", &format!("bytes {first}-{last}/{whole}"));
     }
     if found.show_version {
         set_header(&mut response, "x-amz-version-id", &found.entry.version);
@@ -198,9 +172,7 @@ fn read_object(s3: &S3, request: &S3Request) -> Result<Response, S3Error> {
 
 fn attributes(s3: &S3, request: &S3Request) -> Result<Response, S3Error> {
     let found = s3.get(&request.bucket, &request.key, request.version())?;
-    let wanted = request
-        .header("x-amz-object-attributes")
-        .unwrap_or_default();
+    let wanted = request.header("x-amz-object-attributes").unwrap_or_default();
     let asks = |name: &str| wanted.split(',').any(|one| one.trim() == name);
     let object = found.object;
     let mut xml = Xml::new("GetObjectAttributesResponse", NAMESPACE);
@@ -224,11 +196,7 @@ fn attributes(s3: &S3, request: &S3Request) -> Result<Response, S3Error> {
         xml.leaf("ObjectSize", &object.body.len().to_string());
     }
     let mut response = document(xml.finish("GetObjectAttributesResponse"));
-    set_header(
-        &mut response,
-        "last-modified",
-        &found.entry.modified.http_date(),
-    );
+    set_header(&mut response, "last-modified", &found.entry.modified.http_date());
     if found.show_version {
         set_header(&mut response, "x-amz-version-id", &found.entry.version);
     }
@@ -241,8 +209,7 @@ fn copy(s3: &mut S3, context: &Context, request: &S3Request) -> Result<Response,
         .header("x-amz-checksum-algorithm")
         .map(Algorithm::parse)
         .transpose()?;
-    let headers = (request.header("x-amz-metadata-directive") == Some("REPLACE"))
-        .then(|| request.object_headers());
+    let headers = (request.header("x-amz-metadata-directive") == Some("REPLACE")).then(|| request.object_headers());
     let to = (request.bucket.as_str(), request.key.as_str());
     let (stored, from) = s3.copy(&source, to, algorithm, headers, context.now)?;
     let mut xml = Xml::new("CopyObjectResult", NAMESPACE);
@@ -265,13 +232,7 @@ fn create_upload(s3: &mut S3, request: &S3Request) -> Result<Response, S3Error> 
         .map(Algorithm::parse)
         .transpose()?;
     let kind = request.header("x-amz-checksum-type");
-    let created = s3.create_upload(
-        &request.bucket,
-        &request.key,
-        algorithm,
-        kind,
-        request.object_headers(),
-    )?;
+    let created = s3.create_upload(&request.bucket, &request.key, algorithm, kind, request.object_headers())?;
     let mut xml = Xml::new("InitiateMultipartUploadResult", NAMESPACE);
     xml.leaf("Bucket", &request.bucket);
     xml.leaf("Key", &request.key);
@@ -282,24 +243,14 @@ fn create_upload(s3: &mut S3, request: &S3Request) -> Result<Response, S3Error> 
         set_header(
             &mut response,
             "x-amz-checksum-type",
-            if created.composite {
-                "COMPOSITE"
-            } else {
-                "FULL_OBJECT"
-            },
+            if created.composite { "COMPOSITE" } else { "FULL_OBJECT" },
         );
     }
     Ok(response)
 }
 
-fn complete(
-    s3: &mut S3,
-    context: &Context,
-    request: &S3Request,
-    upload: &str,
-) -> Result<Response, S3Error> {
-    let list: CompleteMultipartUpload =
-        read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
+fn complete(s3: &mut S3, context: &Context, request: &S3Request, upload: &str) -> Result<Response, S3Error> {
+    let list: CompleteMultipartUpload = read(request.text()?).map_err(|_| S3Error::malformed_xml())?;
     let parts: Vec<CompletedPart> = list
         .parts
         .into_iter()
@@ -314,13 +265,7 @@ fn complete(
         .find_map(|algorithm| request.header(algorithm.header()));
     let only_new = request.header("if-none-match") == Some("*");
     let (bucket, key) = (request.bucket.as_str(), request.key.as_str());
-    let stored = s3.complete_upload(
-        (bucket, key, upload),
-        &parts,
-        expected,
-        only_new,
-        context.now,
-    )?;
+    let stored = s3.complete_upload((bucket, key, upload), &parts, expected, only_new, context.now)?;
     let mut xml = Xml::new("CompleteMultipartUploadResult", NAMESPACE);
     xml.leaf("Location", &format!("{}/{bucket}/{key}", context.endpoint));
     xml.leaf("Bucket", bucket);

@@ -50,9 +50,7 @@ pub(super) struct S3Request {
 impl S3Request {
     pub(super) fn parse(head: &Parts, body: Bytes) -> Self {
         let (bucket, key) = address(head);
-        let query: BTreeMap<String, String> = uri::pairs(head.uri.query().unwrap_or_default())
-            .into_iter()
-            .collect();
+        let query: BTreeMap<String, String> = uri::pairs(head.uri.query().unwrap_or_default()).into_iter().collect();
         let operation = operation(&head.method, &bucket, &key, &query, &head.headers);
         let mut request = Self {
             operation,
@@ -137,11 +135,7 @@ impl S3Request {
                 || name.starts_with("x-amz-meta")
                 || matches!(
                     name,
-                    "range"
-                        | "if-match"
-                        | "if-none-match"
-                        | "content-md5"
-                        | "x-amz-object-attributes"
+                    "range" | "if-match" | "if-none-match" | "content-md5" | "x-amz-object-attributes"
                 );
             if let (true, Ok(value)) = (telling, value.to_str()) {
                 put(name, value);
@@ -156,10 +150,7 @@ impl S3Request {
     /// Holds the body against the hash that was signed, where one was.
     pub(super) fn check_content_sha256(&self) -> Result<(), S3Error> {
         match self.header("x-amz-content-sha256") {
-            Some(sent)
-                if sent.len() == 64
-                    && sent != super::super::s3::hex(&Algorithm::Sha256.digest(&self.body)) =>
-            {
+            Some(sent) if sent.len() == 64 && sent != super::super::s3::hex(&Algorithm::Sha256.digest(&self.body)) => {
                 Err(S3Error::new(
                     400,
                     "XAmzContentSHA256Mismatch",
@@ -251,10 +242,7 @@ impl S3Request {
             .split_once("?versionId=")
             .map_or((source, None), |(path, version)| (path, Some(version)));
         let path = uri::decode(path);
-        let (bucket, key) = path
-            .trim_start_matches('/')
-            .split_once('/')
-            .ok_or_else(refuse)?;
+        let (bucket, key) = path.trim_start_matches('/').split_once('/').ok_or_else(refuse)?;
         Ok(CopySource {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
@@ -306,9 +294,7 @@ fn operation(
         ("GET", false, true) if has("versioning") => "GetBucketVersioning",
         ("GET", false, true) if has("versions") => "ListObjectVersions",
         ("GET", false, true) if has("uploads") => "NotImplemented",
-        ("GET", false, true) if query.get("list-type").is_some_and(|kind| kind == "2") => {
-            "ListObjectsV2"
-        }
+        ("GET", false, true) if query.get("list-type").is_some_and(|kind| kind == "2") => "ListObjectsV2",
         ("GET", false, true) => "ListObjects",
         ("PUT", false, false) if has("uploadId") && copies => "NotImplemented",
         ("PUT", false, false) if has("uploadId") => "UploadPart",

@@ -12,11 +12,7 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(super) async fn answer(exchange: Exchange, body: &[u8]) -> Response {
     let form = uri::pairs(&String::from_utf8_lossy(body));
-    let field = |name: &str| {
-        form.iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-    };
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let operation = field("Action").unwrap_or_default();
     let role = field("RoleArn").unwrap_or_default();
     let session = field("RoleSessionName").unwrap_or_default();
@@ -48,10 +44,7 @@ pub(super) async fn answer(exchange: Exchange, body: &[u8]) -> Response {
                 let expires = context.now.after(std::time::Duration::from_hours(1));
                 success(&operation, |xml| {
                     xml.open("AssumedRoleUser");
-                    xml.leaf(
-                        "Arn",
-                        &format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
-                    );
+                    xml.leaf("Arn", &format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"));
                     xml.leaf("AssumedRoleId", &format!("AROA{account}:{session}"));
                     xml.close("AssumedRoleUser");
                     xml.open("Credentials");
@@ -100,9 +93,7 @@ fn error(status: u16, code: &str, message: &str) -> Response {
 }
 
 fn refuse(refusal: &Refusal) -> Response {
-    let code = if refusal.error_type == fault::default_error("sts", refusal.status)
-        && refusal.status == 429
-    {
+    let code = if refusal.error_type == fault::default_error("sts", refusal.status) && refusal.status == 429 {
         "Throttling"
     } else {
         &refusal.error_type

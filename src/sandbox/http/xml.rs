@@ -13,9 +13,7 @@ pub(super) struct Xml {
 impl Xml {
     pub(super) fn new(root: &str, namespace: &str) -> Self {
         Self {
-            text: format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{namespace}\">"
-            ),
+            text: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{namespace}\">"),
         }
     }
 
@@ -35,11 +33,7 @@ impl Xml {
     }
 
     pub(super) fn leaf(&mut self, name: &str, value: &str) {
-        let _ = write!(
-            self.text,
-            "<{name}>{}</{name}>",
-            quick_xml::escape::escape(value)
-        );
+        let _ = write!(self.text, "<{name}>{}</{name}>", quick_xml::escape::escape(value));
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -101,9 +95,7 @@ pub(super) struct CompletePart {
 }
 
 /// Reads a document; an empty body is the type's default.
-pub(super) fn read<'a, T: Deserialize<'a> + Default>(
-    body: &'a str,
-) -> Result<T, quick_xml::DeError> {
+pub(super) fn read<'a, T: Deserialize<'a> + Default>(body: &'a str) -> Result<T, quick_xml::DeError> {
     if body.trim().is_empty() {
         Ok(T::default())
     } else {

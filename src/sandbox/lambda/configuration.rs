@@ -66,15 +66,8 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
                 );
             }
             "DeadLetterConfig" => {
-                let target = value
-                    .get("TargetArn")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                set(
-                    config,
-                    "DeadLetterConfig",
-                    (!target.is_empty()).then(|| value.clone()),
-                );
+                let target = value.get("TargetArn").and_then(Value::as_str).unwrap_or_default();
+                set(config, "DeadLetterConfig", (!target.is_empty()).then(|| value.clone()));
             }
             "KMSKeyArn" => set(config, "KMSKeyArn", (value != "").then_some(value)),
             "Layers" => {
@@ -84,11 +77,7 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
                     .flatten()
                     .map(|arn| json!({ "Arn": arn, "CodeSize": 1024 }))
                     .collect();
-                set(
-                    config,
-                    "Layers",
-                    (!layers.is_empty()).then(|| layers.into()),
-                );
+                set(config, "Layers", (!layers.is_empty()).then(|| layers.into()));
             }
             "VpcConfig" => {
                 let of = |member: &str| value.get(member).cloned().unwrap_or_else(|| json!([]));
@@ -108,10 +97,7 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
                 set(config, "VpcConfig", Some(shown));
             }
             "SnapStart" => {
-                let on = value
-                    .get("ApplyOn")
-                    .cloned()
-                    .unwrap_or_else(|| json!("None"));
+                let on = value.get("ApplyOn").cloned().unwrap_or_else(|| json!("None"));
                 set(config, "SnapStart", Some(json!({ "ApplyOn": on })));
             }
             "ImageConfig" => {
@@ -123,8 +109,7 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
                 );
             }
             "LoggingConfig" => {
-                if let (Some(Value::Object(present)), Value::Object(wanted)) =
-                    (config.get_mut("LoggingConfig"), value)
+                if let (Some(Value::Object(present)), Value::Object(wanted)) = (config.get_mut("LoggingConfig"), value)
                 {
                     present.extend(wanted);
                 }
@@ -153,19 +138,11 @@ fn check(input: &Map<String, Value>) -> Result<(), LambdaError> {
         };
         if number < low {
             let constraint = format!("have value greater than or equal to {low}");
-            return Err(LambdaError::validation(
-                &number.to_string(),
-                member,
-                &constraint,
-            ));
+            return Err(LambdaError::validation(&number.to_string(), member, &constraint));
         }
         if number > high {
             let constraint = format!("have value less than or equal to {high}");
-            return Err(LambdaError::validation(
-                &number.to_string(),
-                member,
-                &constraint,
-            ));
+            return Err(LambdaError::validation(&number.to_string(), member, &constraint));
         }
     }
     if let Some(role) = input.get("Role").and_then(Value::as_str) {
@@ -215,10 +192,7 @@ impl Lambda {
         let name = Target::unqualified(context, &input.function_name)?;
         check(&input.config)?;
         let mut found = self.find(context, &name)?;
-        check_revision(
-            input.revision_id.as_deref(),
-            &found.function.latest.revision_id,
-        )?;
+        check_revision(input.revision_id.as_deref(), &found.function.latest.revision_id)?;
         refuse_if_busy(found.function)?;
         let mut members = input.config;
         // These cannot be changed by this operation.
@@ -230,10 +204,6 @@ impl Lambda {
             found.function.latest.description = description;
         }
         let arn = found.function.arn.clone();
-        Ok(Reply::ok(version::show(
-            found.function,
-            VersionNumber::Latest,
-            &arn,
-        )))
+        Ok(Reply::ok(version::show(found.function, VersionNumber::Latest, &arn)))
     }
 }

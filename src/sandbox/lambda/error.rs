@@ -14,10 +14,7 @@ pub struct LambdaError {
 
 /// The kinds of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "each is named after the AWS error that it stands for"
-)]
+#[expect(missing_docs, reason = "each is named after the AWS error that it stands for")]
 pub enum ErrorKind {
     AccessDenied,
     CodeStorageExceeded,
@@ -41,9 +38,7 @@ impl ErrorKind {
             Self::CodeStorageExceeded => "CodeStorageExceededException",
             Self::InvalidParameterValue => "InvalidParameterValueException",
             Self::PreconditionFailed => "PreconditionFailedException",
-            Self::ProvisionedConcurrencyConfigNotFound => {
-                "ProvisionedConcurrencyConfigNotFoundException"
-            }
+            Self::ProvisionedConcurrencyConfigNotFound => "ProvisionedConcurrencyConfigNotFoundException",
             Self::RequestTooLarge => "RequestTooLargeException",
             Self::ResourceConflict => "ResourceConflictException",
             Self::ResourceNotFound => "ResourceNotFoundException",
@@ -58,14 +53,9 @@ impl ErrorKind {
     pub const fn status(self) -> u16 {
         match self {
             Self::AccessDenied => 403,
-            Self::CodeStorageExceeded
-            | Self::InvalidParameterValue
-            | Self::Serialization
-            | Self::Validation => 400,
+            Self::CodeStorageExceeded | Self::InvalidParameterValue | Self::Serialization | Self::Validation => 400,
             Self::PreconditionFailed => 412,
-            Self::ProvisionedConcurrencyConfigNotFound
-            | Self::ResourceNotFound
-            | Self::UnknownOperation => 404,
+            Self::ProvisionedConcurrencyConfigNotFound | Self::ResourceNotFound | Self::UnknownOperation => 404,
             Self::RequestTooLarge => 413,
             Self::ResourceConflict => 409,
             Self::TooManyRequests => 429,
@@ -86,10 +76,7 @@ impl LambdaError {
     }
 
     pub(crate) fn not_found(arn: &str) -> Self {
-        Self::new(
-            ErrorKind::ResourceNotFound,
-            format!("Function not found: {arn}"),
-        )
+        Self::new(ErrorKind::ResourceNotFound, format!("Function not found: {arn}"))
     }
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {

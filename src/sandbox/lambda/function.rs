@@ -15,12 +15,7 @@ use super::view::{self, Detail};
 use super::{Context, Found, Lambda, LambdaError, Reply, version};
 
 impl Lambda {
-    pub(super) fn create_function(
-        &mut self,
-        context: &Context,
-        s3: &S3,
-        input: CreateFunction,
-    ) -> super::Result {
+    pub(super) fn create_function(&mut self, context: &Context, s3: &S3, input: CreateFunction) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         let mut config = defaults(&name);
         if !input.config.contains_key("Role") {
@@ -37,9 +32,7 @@ impl Lambda {
         merge(&mut config, input.config)?;
         let place = self.places.entry(context.place()).or_default();
         if place.functions.contains_key(&name) {
-            return Err(LambdaError::conflict(format!(
-                "Function already exist: {name}"
-            )));
+            return Err(LambdaError::conflict(format!("Function already exist: {name}")));
         }
         let code = fetch(context, s3, &input.code)?;
         if matches!(code.origin, Origin::Image { .. }) {
@@ -93,10 +86,7 @@ impl Lambda {
 
     /// The version that a qualifier stands for, with the ARN that replies give it. An alias stands for its primary
     /// version: its weights and its own revision do not show here.
-    fn resolve(
-        function: &Function,
-        qualifier: Option<&str>,
-    ) -> Result<(VersionNumber, String), LambdaError> {
+    fn resolve(function: &Function, qualifier: Option<&str>) -> Result<(VersionNumber, String), LambdaError> {
         let Some(qualifier) = qualifier else {
             return Ok((VersionNumber::Latest, function.arn.clone()));
         };
@@ -109,11 +99,7 @@ impl Lambda {
             .ok_or_else(|| LambdaError::not_found(&arn))
     }
 
-    pub(super) fn get_function(
-        &mut self,
-        context: &Context,
-        input: &FunctionInput,
-    ) -> super::Result {
+    pub(super) fn get_function(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
         let function = match self.find(context, &target.name) {
             Ok(found) => found.function,
@@ -122,10 +108,7 @@ impl Lambda {
         };
         let (number, arn) = Self::resolve(function, target.qualifier.as_deref())?;
         let mut body = Map::new();
-        body.insert(
-            "Configuration".to_owned(),
-            version::show(function, number, &arn),
-        );
+        body.insert("Configuration".to_owned(), version::show(function, number, &arn));
         if let Some(version) = function.version(number) {
             body.insert(
                 "Code".to_owned(),
@@ -147,11 +130,7 @@ impl Lambda {
         Ok(Reply::ok(body))
     }
 
-    pub(super) fn get_function_configuration(
-        &mut self,
-        context: &Context,
-        input: &FunctionInput,
-    ) -> super::Result {
+    pub(super) fn get_function_configuration(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
         let function = match self.find(context, &target.name) {
             Ok(found) => found.function,
@@ -176,16 +155,14 @@ impl Lambda {
                 ));
             }
         };
-        let (after_name, after_version) =
-            match input.marker.as_deref().filter(|marker| !marker.is_empty()) {
-                None => (String::new(), None),
-                Some(marker) => {
-                    let (name, number) = marker.split_once(':').unwrap_or((marker, "$LATEST"));
-                    let number = VersionNumber::parse(number)
-                        .ok_or_else(|| LambdaError::invalid("Invalid Marker"))?;
-                    (name.to_owned(), Some(number))
-                }
-            };
+        let (after_name, after_version) = match input.marker.as_deref().filter(|marker| !marker.is_empty()) {
+            None => (String::new(), None),
+            Some(marker) => {
+                let (name, number) = marker.split_once(':').unwrap_or((marker, "$LATEST"));
+                let number = VersionNumber::parse(number).ok_or_else(|| LambdaError::invalid("Invalid Marker"))?;
+                (name.to_owned(), Some(number))
+            }
+        };
         let mut items: Vec<Value> = Vec::new();
         let mut last = None;
         let mut more = false;
@@ -194,13 +171,7 @@ impl Lambda {
             function.settle(context.now, &mut self.ids);
             let mut numbers = vec![VersionNumber::Latest];
             if all {
-                numbers.extend(
-                    function
-                        .versions
-                        .keys()
-                        .copied()
-                        .map(VersionNumber::Published),
-                );
+                numbers.extend(function.versions.keys().copied().map(VersionNumber::Published));
             }
             for number in numbers {
                 if *name == after_name && after_version.is_some_and(|after| number <= after) {
@@ -216,9 +187,7 @@ impl Lambda {
                     function.arn.clone()
                 };
                 if let Some(version) = function.version(number) {
-                    items.push(
-                        view::configuration(function, number, version, &arn, Detail::Listed).into(),
-                    );
+                    items.push(view::configuration(function, number, version, &arn, Detail::Listed).into());
                     last = Some(format!("{name}:{number}"));
                 }
             }
@@ -232,11 +201,7 @@ impl Lambda {
 
     /// Without a qualifier the whole function goes, but its count of versions stays. With one, just that version: an
     /// absent one is a success, one that an alias names as primary or with a weight is refused.
-    pub(super) fn delete_function(
-        &mut self,
-        context: &Context,
-        input: &FunctionInput,
-    ) -> super::Result {
+    pub(super) fn delete_function(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
         let Some(qualifier) = target.qualifier.as_deref() else {
             self.find(context, &target.name)?;
@@ -264,8 +229,7 @@ impl Lambda {
             .aliases
             .iter()
             .filter(|(_, alias)| {
-                alias.version == VersionNumber::Published(number)
-                    || alias.weights.contains_key(&number)
+                alias.version == VersionNumber::Published(number) || alias.weights.contains_key(&number)
             })
             .map(|(name, _)| name.as_str())
             .collect();

@@ -174,9 +174,7 @@ impl Version {
                 self.last_update = Some(LastUpdate::Successful);
             }
             // The old code keeps serving after a failed update, so the function stays Active.
-            Ending::Failure { code, reason } if creating => {
-                self.state = State::Failed { code, reason }
-            }
+            Ending::Failure { code, reason } if creating => self.state = State::Failed { code, reason },
             Ending::Failure { code, reason } => {
                 self.last_update = Some(LastUpdate::Failed { code, reason });
             }
@@ -240,16 +238,11 @@ mod shared {
 
     use super::Config;
 
-    pub(super) fn serialize<S: Serializer>(
-        config: &Arc<Config>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(config: &Arc<Config>, serializer: S) -> Result<S::Ok, S::Error> {
         config.as_ref().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Arc<Config>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Config>, D::Error> {
         Config::deserialize(deserializer).map(Arc::new)
     }
 }
@@ -260,16 +253,11 @@ mod text {
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        text: &Arc<str>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(text)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Arc<str>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
         String::deserialize(deserializer).map(Arc::from)
     }
 }

@@ -15,11 +15,7 @@ pub(super) struct Target {
 
 impl Target {
     /// Takes the `FunctionName` and the `Qualifier` of a request apart.
-    pub(super) fn parse(
-        context: &Context,
-        function: &str,
-        qualifier: Option<&str>,
-    ) -> Result<Self, LambdaError> {
+    pub(super) fn parse(context: &Context, function: &str, qualifier: Option<&str>) -> Result<Self, LambdaError> {
         let refuse = || LambdaError::validation(function, "functionName", FUNCTION_PATTERN);
         if function.len() > 256 {
             return Err(LambdaError::validation(
@@ -30,18 +26,10 @@ impl Target {
         }
         let parts: Vec<&str> = function.split(':').collect();
         let (account, region, rest) = match parts.as_slice() {
-            [
-                "arn",
-                partition,
-                "lambda",
-                region,
-                account,
-                "function",
-                rest @ ..,
-            ] if partition.starts_with("aws") => (Some(*account), Some(*region), rest),
-            [account, "function", rest @ ..]
-                if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) =>
-            {
+            ["arn", partition, "lambda", region, account, "function", rest @ ..] if partition.starts_with("aws") => {
+                (Some(*account), Some(*region), rest)
+            }
+            [account, "function", rest @ ..] if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
                 (Some(*account), None, rest)
             }
             ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),

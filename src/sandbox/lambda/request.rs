@@ -144,9 +144,7 @@ pub(crate) struct UpdateFunctionConfiguration {
     pub(crate) config: Map<String, Value>,
 }
 
-fn base64_bytes<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<bytes::Bytes>, D::Error> {
+fn base64_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bytes::Bytes>, D::Error> {
     use base64::Engine as _;
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(None);
@@ -166,8 +164,7 @@ impl Request {
     /// not have the operation.
     pub(crate) fn parse(operation: &str, input: Value) -> Result<Self, LambdaError> {
         fn read<T: serde::de::DeserializeOwned>(input: Value) -> Result<T, LambdaError> {
-            serde_json::from_value(input)
-                .map_err(|error| LambdaError::new(ErrorKind::Serialization, error.to_string()))
+            serde_json::from_value(input).map_err(|error| LambdaError::new(ErrorKind::Serialization, error.to_string()))
         }
         Ok(match operation {
             "CreateAlias" => Self::CreateAlias(read(input)?),
@@ -181,9 +178,7 @@ impl Request {
             "GetFunctionConcurrency" => Self::GetFunctionConcurrency(read(input)?),
             "GetFunctionConfiguration" => Self::GetFunctionConfiguration(read(input)?),
             "GetPolicy" => Self::GetPolicy(read(input)?),
-            "GetProvisionedConcurrencyConfig" => {
-                Self::GetProvisionedConcurrencyConfig(read(input)?)
-            }
+            "GetProvisionedConcurrencyConfig" => Self::GetProvisionedConcurrencyConfig(read(input)?),
             "ListAliases" => Self::ListAliases(read(input)?),
             "ListFunctions" => Self::ListFunctions(read(input)?),
             "ListTags" => Self::ListTags(read(input)?),

@@ -34,11 +34,9 @@ impl Found<'_> {
     fn touch(&mut self, context: &Context) {
         let latest = &mut self.function.latest;
         latest.revision_id = self.ids.uuid();
-        latest.last_modified = context.now.max(
-            latest
-                .last_modified
-                .after(std::time::Duration::from_millis(1)),
-        );
+        latest.last_modified = context
+            .now
+            .max(latest.last_modified.after(std::time::Duration::from_millis(1)));
     }
 }
 
@@ -52,9 +50,7 @@ impl Lambda {
             for key in input.tags.keys() {
                 found.function.tags.remove(key);
             }
-            return Err(LambdaError::invalid(
-                "Number of tags exceeds resource tag limit.",
-            ));
+            return Err(LambdaError::invalid("Number of tags exceeds resource tag limit."));
         }
         found.touch(context);
         Ok(Reply::empty())
@@ -98,11 +94,7 @@ impl Lambda {
         }))
     }
 
-    pub(super) fn get_concurrency(
-        &mut self,
-        context: &Context,
-        input: &FunctionInput,
-    ) -> super::Result {
+    pub(super) fn get_concurrency(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         let found = self.find(context, &name)?;
         Ok(Reply::ok(found.function.reserved_concurrency.map_or_else(
@@ -112,11 +104,7 @@ impl Lambda {
     }
 
     /// The sandbox allocates no provisioned concurrency, so there is never a configuration of it.
-    pub(super) fn get_provisioned_concurrency(
-        &mut self,
-        context: &Context,
-        input: &FunctionInput,
-    ) -> super::Result {
+    pub(super) fn get_provisioned_concurrency(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
         self.find(context, &target.name)?;
         Err(LambdaError::new(
@@ -136,10 +124,7 @@ impl Lambda {
     }
 
     pub(super) fn account_settings(&self, context: &Context) -> Reply {
-        let functions = self
-            .places
-            .get(&context.place())
-            .map(|place| &place.functions);
+        let functions = self.places.get(&context.place()).map(|place| &place.functions);
         let reserved: u64 = functions
             .into_iter()
             .flat_map(|all| all.values())

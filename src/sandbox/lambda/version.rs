@@ -37,25 +37,14 @@ impl Found<'_> {
 }
 
 impl Lambda {
-    pub(super) fn publish_version(
-        &mut self,
-        context: &Context,
-        input: &PublishVersion,
-    ) -> super::Result {
+    pub(super) fn publish_version(&mut self, context: &Context, input: &PublishVersion) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         let mut found = self.find(context, &name)?;
         // Where both guards are wrong the stale revision is reported, and both hold even with nothing to publish.
-        check_revision(
-            input.revision_id.as_deref(),
-            &found.function.latest.revision_id,
-        )?;
+        check_revision(input.revision_id.as_deref(), &found.function.latest.revision_id)?;
         refuse_if_busy(found.function)?;
         let present = &found.function.latest.code.sha256;
-        if let Some(expected) = input
-            .code_sha256
-            .as_deref()
-            .filter(|expected| *expected != &**present)
-        {
+        if let Some(expected) = input.code_sha256.as_deref().filter(|expected| *expected != &**present) {
             return Err(LambdaError::invalid(format!(
                 "CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST ({present}). \
                  Please try again with the CodeSHA256 in $LATEST."
@@ -91,19 +80,11 @@ impl Lambda {
         let name = Target::unqualified(context, &input.function_name)?;
         let after = match input.marker.as_deref().filter(|marker| !marker.is_empty()) {
             None => None,
-            Some(marker) => Some(
-                VersionNumber::parse(marker)
-                    .ok_or_else(|| LambdaError::invalid("Invalid Marker"))?,
-            ),
+            Some(marker) => Some(VersionNumber::parse(marker).ok_or_else(|| LambdaError::invalid("Invalid Marker"))?),
         };
         let function = self.find(context, &name)?.function;
-        let all = std::iter::once(VersionNumber::Latest).chain(
-            function
-                .versions
-                .keys()
-                .copied()
-                .map(VersionNumber::Published),
-        );
+        let all = std::iter::once(VersionNumber::Latest)
+            .chain(function.versions.keys().copied().map(VersionNumber::Published));
         let mut rest = all.filter(|number| after.is_none_or(|after| *number > after));
         let page: Vec<VersionNumber> = rest.by_ref().take(size).collect();
         let more = rest.next().is_some();

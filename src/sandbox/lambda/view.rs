@@ -54,10 +54,7 @@ pub(super) fn configuration(
             None => {}
             Some(LastUpdate::InProgress) => {
                 put("LastUpdateStatus", json!("InProgress"));
-                put(
-                    "LastUpdateStatusReason",
-                    json!("The function is being created."),
-                );
+                put("LastUpdateStatusReason", json!("The function is being created."));
                 put("LastUpdateStatusReasonCode", json!("Creating"));
             }
             Some(LastUpdate::Successful) => {
@@ -95,9 +92,9 @@ fn visible_sha(version: &Version) -> Option<&str> {
 fn runtime_version(function: &Function, version: &Version) -> Option<Value> {
     let runtime = version.config.get("Runtime")?.as_str()?;
     let region = function.arn.split(':').nth(3).unwrap_or_default();
-    let seed = runtime.bytes().fold(7_u64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
+    let seed = runtime
+        .bytes()
+        .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut ids = Ids::new(seed);
     let digest = format!("{}{}", ids.uuid(), ids.uuid()).replace('-', "");
     Some(json!({ "RuntimeVersionArn": format!("arn:aws:lambda:{region}::runtime:{digest}") }))
@@ -108,9 +105,7 @@ fn snap_start(out: &mut Map<String, Value>, number: VersionNumber) {
         return;
     };
     let optimised = matches!(number, VersionNumber::Published(_))
-        && snap_start
-            .get("ApplyOn")
-            .is_some_and(|on| on == "PublishedVersions");
+        && snap_start.get("ApplyOn").is_some_and(|on| on == "PublishedVersions");
     snap_start.insert(
         "OptimizationStatus".to_owned(),
         json!(if optimised { "On" } else { "Off" }),
@@ -138,12 +133,7 @@ pub(super) fn alias(function: &Function, name: &str, alias: &Alias) -> Value {
 }
 
 /// The `Code` member of `GetFunction`.
-pub(super) fn code(
-    endpoint: &str,
-    function: &Function,
-    number: VersionNumber,
-    version: &Version,
-) -> Value {
+pub(super) fn code(endpoint: &str, function: &Function, number: VersionNumber, version: &Version) -> Value {
     let location = || {
         let arn = function.arn.replace(':', "/");
         let number = match number {
@@ -154,11 +144,7 @@ pub(super) fn code(
     };
     match &version.code.origin {
         Origin::Copy => json!({ "RepositoryType": "S3", "Location": location() }),
-        Origin::Reference {
-            bucket,
-            key,
-            version,
-        } => json!({
+        Origin::Reference { bucket, key, version } => json!({
             "RepositoryType": "S3",
             "Location": location(),
             "ResolvedS3Object": { "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version },

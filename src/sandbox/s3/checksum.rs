@@ -85,10 +85,7 @@ impl Algorithm {
     pub(crate) fn digest(self, data: &[u8]) -> Vec<u8> {
         let crc32 = |value: u64| u32::try_from(value).unwrap_or(0).to_be_bytes().to_vec();
         match self {
-            Self::Crc32 => crc32(crc_fast::checksum(
-                crc_fast::CrcAlgorithm::Crc32IsoHdlc,
-                data,
-            )),
+            Self::Crc32 => crc32(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data)),
             Self::Crc32c => crc32(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, data)),
             Self::Crc64Nvme => crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, data)
                 .to_be_bytes()
@@ -147,11 +144,7 @@ impl Checksum {
     }
 
     pub(crate) const fn kind(&self) -> &'static str {
-        if self.composite {
-            "COMPOSITE"
-        } else {
-            "FULL_OBJECT"
-        }
+        if self.composite { "COMPOSITE" } else { "FULL_OBJECT" }
     }
 }
 

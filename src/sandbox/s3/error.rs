@@ -44,11 +44,7 @@ impl S3Error {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'));
         if well_formed || version == "null" {
-            Self::new(
-                404,
-                "NoSuchVersion",
-                "The specified version does not exist.",
-            )
+            Self::new(404, "NoSuchVersion", "The specified version does not exist.")
         } else {
             Self::new(400, "InvalidArgument", "Invalid version id specified")
         }

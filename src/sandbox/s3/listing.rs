@@ -40,10 +40,8 @@ impl Bucket {
             }
             if let Some(folder) = listing.folder(key) {
                 let shown = page.prefixes.last() == Some(&folder);
-                let passed =
-                    !listing.after_key.is_empty() && listing.after_key.starts_with(&folder);
-                let visible =
-                    listing.versions || entries.last().is_some_and(|entry| entry.object.is_some());
+                let passed = !listing.after_key.is_empty() && listing.after_key.starts_with(&folder);
+                let visible = listing.versions || entries.last().is_some_and(|entry| entry.object.is_some());
                 if shown || passed || !visible {
                     continue;
                 }

@@ -218,12 +218,7 @@ impl S3 {
         self.store(bucket, key, object, now)
     }
 
-    pub(crate) fn abort_upload(
-        &mut self,
-        bucket: &str,
-        key: &str,
-        id: &str,
-    ) -> Result<(), S3Error> {
+    pub(crate) fn abort_upload(&mut self, bucket: &str, key: &str, id: &str) -> Result<(), S3Error> {
         self.upload(bucket, key, id)?;
         self.uploads.remove(id);
         Ok(())

@@ -58,12 +58,7 @@ pub(crate) struct CopySource {
 }
 
 /// Holds the conditions of a write against what the key holds now.
-fn check_conditions(
-    bucket: &Bucket,
-    key: &str,
-    only_new: bool,
-    if_match: Option<&str>,
-) -> Result<(), S3Error> {
+fn check_conditions(bucket: &Bucket, key: &str, only_new: bool, if_match: Option<&str>) -> Result<(), S3Error> {
     let present = bucket.current(key).and_then(|entry| entry.object.as_ref());
     if only_new && present.is_some() {
         return Err(S3Error::precondition_failed());
@@ -77,19 +72,8 @@ fn check_conditions(
 }
 
 impl S3 {
-    pub(crate) fn put(
-        &mut self,
-        bucket: &str,
-        key: &str,
-        put: Put,
-        now: Timestamp,
-    ) -> Result<Stored, S3Error> {
-        check_conditions(
-            self.bucket(bucket)?,
-            key,
-            put.only_new,
-            put.if_match.as_deref(),
-        )?;
+    pub(crate) fn put(&mut self, bucket: &str, key: &str, put: Put, now: Timestamp) -> Result<Stored, S3Error> {
+        check_conditions(self.bucket(bucket)?, key, put.only_new, put.if_match.as_deref())?;
         check_content_md5(&put.body, put.content_md5.as_deref())?;
         let checksum = Checksum::of(&put.body, &put.checksum)?;
         let etag = hex(&Algorithm::Md5.digest(&put.body));
@@ -104,13 +88,7 @@ impl S3 {
     }
 
     /// Puts a finished object on top of its key.
-    pub(super) fn store(
-        &mut self,
-        bucket: &str,
-        key: &str,
-        object: Object,
-        now: Timestamp,
-    ) -> Result<Stored, S3Error> {
+    pub(super) fn store(&mut self, bucket: &str, key: &str, object: Object, now: Timestamp) -> Result<Stored, S3Error> {
         if key.is_empty() || key.len() > 1024 {
             return Err(S3Error::new(400, "KeyTooLongError", "Your key is too long"));
         }
@@ -140,12 +118,7 @@ impl S3 {
     }
 
     /// The current object of a key, or one of its versions.
-    pub(crate) fn get(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<Found<'_>, S3Error> {
+    pub(crate) fn get(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Found<'_>, S3Error> {
         let bucket = self.bucket(bucket)?;
         let entries = bucket.objects.get(key);
         let entry = match version {

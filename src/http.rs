@@ -1,0 +1,144 @@
+//! The daemon's HTTP side: health, metrics, the JSON API and a page for people. Reads the status; never touches AWS.
+
+mod page;
+
+use std::fmt::Write as _;
+use std::io;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::{Report, Verdict};
+use crate::reconcile::{Status, StatusBoard};
+use crate::telemetry::Telemetry;
+
+/// Says with the text form of the status whether everything is in sync, which the text itself says to people alone.
+pub const IN_SYNC_HEADER: HeaderName = HeaderName::from_static("pinfold-in-sync");
+
+/// The media type of the Prometheus text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What the server shows.
+#[derive(Clone)]
+pub struct Server {
+    /// The daemon's status.
+    pub status: StatusBoard,
+    /// Its metrics.
+    pub telemetry: Telemetry,
+}
+
+impl Server {
+    /// Serves on `listener` until `stop`, and lets requests in hand end.
+    ///
+    /// # Errors
+    ///
+    /// The listener fails.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+    }
+
+    fn router(self) -> Router {
+        Router::new()
+            .route("/", get(page::page))
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .route("/api/v1/status", get(status))
+            .route("/api/v1/functions/{target}/{name}", get(function))
+            .with_state(self)
+    }
+}
+
+/// Ready means that there is something true to show: a pass is complete.
+async fn ready(State(server): State<Server>) -> Response {
+    let status = server.status.get();
+    match (&status.report, status.source_error) {
+        (Some(_), _) => "ok\n".into_response(),
+        (None, Some(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
+        (None, None) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no pass is complete yet\n").into_response(),
+    }
+}
+
+async fn metrics(State(server): State<Server>) -> Response {
+    match server.telemetry.render() {
+        Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn status(State(server): State<Server>, headers: HeaderMap) -> Response {
+    let status = server.status.get();
+    let code = if status.report.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let in_sync = status
+        .report
+        .as_ref()
+        .is_some_and(|report| report.verdict() == Verdict::InSync);
+    let marker = [(IN_SYNC_HEADER, if in_sync { "true" } else { "false" })];
+    let wants_text = headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.starts_with("text/plain"));
+    if wants_text {
+        return (code, marker, status_text(&status)).into_response();
+    }
+    (code, marker, Json(status_json(&status))).into_response()
+}
+
+fn status_json(status: &Status) -> Value {
+    let mut json = match &status.report {
+        Some(report) => report.to_json(),
+        None => Report::default().to_json(),
+    };
+    if status.report.is_none() {
+        json["inSync"] = false.into();
+    }
+    json["lastPass"] = status.last_pass.map(|time| time.to_rfc3339()).into();
+    json["sourceError"] = status.source_error.clone().into();
+    json
+}
+
+fn status_text(status: &Status) -> String {
+    let mut text = match &status.report {
+        Some(report) => report.to_text(),
+        None => "no pass is complete yet\n".to_owned(),
+    };
+    if let Some(error) = &status.source_error {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\nThe repository cannot be read: {error}");
+    }
+    for failed in status.report.iter().flat_map(|report| &report.failed_targets) {
+        let _ = writeln!(text, "
+Target {} cannot be read: {}", failed.target, failed.message);
+    }
+    text
+}
+
+async fn function(State(server): State<Server>, Path((target, name)): Path<(String, String)>) -> Response {
+    let status = server.status.get();
+    let Some(report) = &status.report else {
+        let body = json!({ "message": "no pass is complete yet" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    };
+    let found = report
+        .functions
+        .iter()
+        .find(|function| function.key.target.as_str() == target && function.key.name.as_str() == name);
+    if let Some(function) = found {
+        return Json(function.to_json()).into_response();
+    }
+    let body = json!({ "message": "Git names no such function in this target" });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
