@@ -30,6 +30,9 @@ pub(super) const FUNCTION_FIELDS: [&str; 10] = [
 ];
 /// The fields of `kind: Defaults`.
 pub(super) const DEFAULTS_FIELDS: [&str; 5] = ["apiVersion", "kind", "artifact", "aliases", "mode"];
+/// Bytes of a refused file that are searched for its name.
+const MAX_SCANNED: usize = 1024 * 1024;
+
 /// What one content came to in one role.
 #[derive(Debug)]
 pub(super) struct Parsed {
@@ -121,9 +124,6 @@ pub(super) fn parse(role: Role, bytes: &[u8]) -> Parsed {
     parsed.claimed_at = claim::place_of(text, "name");
     parsed
 }
-
-/// Bytes of a refused file that are searched for its name.
-const MAX_SCANNED: usize = 1024 * 1024;
 
 fn checked(role: Role, text: &str, node: &Node) -> Parsed {
     let mut reader = Reader::new(text);

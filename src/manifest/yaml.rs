@@ -97,7 +97,8 @@ fn refuse_strange_characters(text: &str) -> Result<(), Flaw> {
             '\n' | '\t' => continue,
             '\r' if characters.peek().is_some_and(|(_, next)| *next == '\n') => continue,
             '\r' => "a carriage return without a line feed: end lines with LF or CRLF".to_owned(),
-            _ if c.is_control() || breaks_lines(c) => {
+            // The last three are refused by the parser as well, which then tells no place.
+            _ if c.is_control() || breaks_lines(c) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
                 format!(
                     "the character U+{:04X} has no place in a manifest: remove it",
                     u32::from(c)
