@@ -22,7 +22,8 @@ const MAX_BRACKETS: usize = 500;
 /// Anchors in one file, counting everything that could be one.
 const MAX_ANCHORS: usize = 64;
 
-const BOMB: &str = "its YAML anchors expand to far more than any manifest holds: write the values out";
+const BOMB: &str =
+    "it holds far more than any manifest, with its YAML anchors written out: shorten it, and use no anchors";
 const TAG: &str = "YAML tags (!...) are not read: remove the tag, and put text in quotes";
 const SECOND: &str = "a second YAML document begins here: put one function in each file, and remove the --- line";
 const EMPTY: &str =

@@ -165,7 +165,7 @@ fn a_bomb_does_not_go_off() {
     });
     let start = Instant::now();
     assert!(
-        faults(&bomb).contains("anchors expand to far more"),
+        faults(&bomb).contains("far more than any manifest"),
         "{}",
         faults(&bomb)
     );
@@ -175,7 +175,7 @@ fn a_bomb_does_not_go_off() {
 #[test]
 fn a_bomb_of_text_does_not_go_off() {
     let more = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 100].join(", "));
-    assert!(faults(&more).contains("anchors expand to far more"));
+    assert!(faults(&more).contains("far more than any manifest"));
 }
 
 #[test]
