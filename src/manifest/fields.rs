@@ -13,6 +13,8 @@ const MAX_FLAWS: usize = 20;
 /// Bytes that are parsed again, over all flaws of a file, to tell their places. A manifest has some hundred
 /// bytes, so in practice every flaw has its place; a hostile file of 1 MiB is parsed once more and no oftener.
 const MAX_SEARCHED: usize = 1024 * 1024;
+/// Longest value that a message repeats as it stands, in bytes: a SHA-256 in hex.
+const LONGEST_RAW: usize = 64;
 
 /// Reads the values of one file and gathers its flaws.
 pub(super) struct Reader<'t> {
@@ -35,7 +37,7 @@ impl<'t> Reader<'t> {
             flaws: Vec::new(),
             untold: 0,
             untold_from: None,
-            searches_left: (MAX_SEARCHED / text.len().max(1)).clamp(1, 2 * MAX_FLAWS),
+            searches_left: (MAX_SEARCHED / text.len().max(1)).max(1),
             places: BTreeMap::new(),
         }
     }
@@ -129,10 +131,10 @@ impl<'t> Reader<'t> {
         let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
         for (key, value) in pairs {
             let Value::Text(name) = &key.value else {
-                let raw = self.raw(key);
+                let raw = self.raw(key).map_or(String::new(), |raw| format!(" {raw}"));
                 self.note(
                     key,
-                    format!("{}the key {raw} is not text: write it in quotes", prefix(path)),
+                    format!("{}the key{raw} is not text: write it in quotes", prefix(path)),
                 );
                 continue;
             };
@@ -163,8 +165,8 @@ impl<'t> Reader<'t> {
                 self.note(
                     node,
                     format!(
-                        "{path}: not every reader of YAML takes {text} for text: {}",
-                        quote(path, text)
+                        "{path}: not every reader of YAML takes this for text: {}",
+                        quote(path, Some(text.as_str()).filter(|text| text.len() <= LONGEST_RAW))
                     ),
                 );
                 None
@@ -175,7 +177,7 @@ impl<'t> Reader<'t> {
                 let found = kind(&node.value);
                 self.note(
                     node,
-                    format!("{path}: {raw} is {found} to YAML, not text: {}", quote(path, &raw)),
+                    format!("{path}: this is {found} to YAML, not text: {}", quote(path, raw)),
                 );
                 None
             }
@@ -209,31 +211,30 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Returns a value as it is written, without what follows it.
-    fn raw(&mut self, node: &Node) -> String {
-        let rest = self.rest_of_line(node);
+    /// Returns a value as it is written, without what follows it, where there is something and its place is known.
+    fn raw(&mut self, node: &Node) -> Option<&'t str> {
+        let rest = self.rest_of_line(node)?;
         let end = rest.find([' ', '\t', ',', '}', ']', '#']).unwrap_or(rest.len());
-        let word: String = rest[..end].trim_end_matches(':').chars().take(80).collect();
-        if word.is_empty() { "it".to_owned() } else { word }
+        let word = rest[..end].trim_end_matches(':');
+        (1..=LONGEST_RAW).contains(&word.len()).then_some(word)
     }
 
+    /// Returns whether a text is in quotes. Where the place is not known it is given the benefit of the doubt: to
+    /// the parser it is text either way.
     fn quoted(&mut self, node: &Node) -> bool {
-        self.rest_of_line(node).starts_with(['"', '\'', '|', '>'])
+        self.rest_of_line(node)
+            .is_none_or(|rest| rest.starts_with(['"', '\'', '|', '>']))
     }
 
-    /// Returns the text from a value to the end of its line; empty where the place is not known.
-    fn rest_of_line(&mut self, node: &Node) -> &'t str {
-        let Some(Place { line, column }) = self.place(node) else {
-            return "";
-        };
+    /// Returns the text from a value to the end of its line, where the place is known.
+    fn rest_of_line(&mut self, node: &Node) -> Option<&'t str> {
+        let Place { line, column } = self.place(node)?;
         let line = self.text.lines().nth(line - 1).unwrap_or("");
         let start = line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at);
         let rest = &line[start..];
         // An anchor stands before its value.
-        match rest.strip_prefix('&').and_then(|anchored| anchored.split_once(' ')) {
-            Some((_, value)) => value.trim_start(),
-            None => rest,
-        }
+        let anchored = rest.strip_prefix('&').and_then(|anchor| anchor.split_once(' '));
+        Some(anchored.map_or(rest, |(_, value)| value.trim_start()))
     }
 }
 
@@ -269,9 +270,11 @@ fn prefix(path: &str) -> String {
     }
 }
 
-fn quote(path: &str, raw: &str) -> String {
+fn quote(path: &str, raw: Option<&str>) -> String {
     let field = path.rsplit('.').next().unwrap_or(path);
-    format!("write it in quotes, {field}: \"{raw}\"")
+    raw.map_or("write it in quotes".to_owned(), |raw| {
+        format!("write it in quotes, {field}: \"{raw}\"")
+    })
 }
 
 fn kind(value: &Value) -> &'static str {

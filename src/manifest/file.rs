@@ -30,6 +30,9 @@ pub(super) const FUNCTION_FIELDS: [&str; 10] = [
 ];
 /// The fields of `kind: Defaults`.
 pub(super) const DEFAULTS_FIELDS: [&str; 5] = ["apiVersion", "kind", "artifact", "aliases", "mode"];
+/// Bytes of a refused file that are searched for its name.
+const MAX_SCANNED: usize = 1024 * 1024;
+
 /// What one content came to in one role.
 #[derive(Debug)]
 pub(super) struct Parsed {
@@ -104,9 +107,10 @@ pub(super) fn parse(role: Role, bytes: &[u8]) -> Parsed {
         Err(flaw) => {
             // Bytes that are no text may still name their function in a sound line.
             let lossy = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_SCANNED)]);
+            let lossy = lossy.trim_start_matches('\u{feff}');
             return Parsed {
-                claim: claim::told_by(&lossy),
-                claimed_at: claim::place_of(&lossy, "name"),
+                claim: (role == Role::Function).then(|| claim::told_by(lossy)).flatten(),
+                claimed_at: claim::place_of(lossy, "name"),
                 ..Parsed::refused(flaw)
             };
         }
@@ -115,20 +119,21 @@ pub(super) fn parse(role: Role, bytes: &[u8]) -> Parsed {
         Ok(node) => checked(role, text, &node),
         Err(flaw) => Parsed::refused(flaw),
     };
-    if parsed.content.is_none() && parsed.claim.is_none() {
+    if role == Role::Function && parsed.content.is_none() && parsed.claim.is_none() {
         parsed.claim = claim::told_by(text);
     }
     parsed.claimed_at = claim::place_of(text, "name");
     parsed
 }
 
-/// Bytes of a refused file that are searched for its name.
-const MAX_SCANNED: usize = 1024 * 1024;
-
 fn checked(role: Role, text: &str, node: &Node) -> Parsed {
     let mut reader = Reader::new(text);
+    let mut misplaced = false;
     let content = match &node.value {
-        Value::Map(pairs) if wrong_kind(&mut reader, role, node, pairs) => None,
+        Value::Map(pairs) if wrong_kind(&mut reader, role, node, pairs) => {
+            misplaced = true;
+            None
+        }
         Value::Map(_) => match role {
             Role::Function => function(&mut reader, text, node).map(|file| Content::Function(Box::new(file))),
             Role::Defaults => Some(Content::Defaults(Box::new(defaults(&mut reader, text, node)))),
@@ -145,8 +150,9 @@ fn checked(role: Role, text: &str, node: &Node) -> Parsed {
     let content = content.filter(|_| flaws.is_empty());
     let claim = match &content {
         Some(Content::Function(file)) => Some(file.name.clone()),
-        Some(Content::Defaults(_)) => None,
-        None => claim_of(node),
+        // A defaults.yaml is about no function, unless it says that it is one.
+        None if role == Role::Function || misplaced => claim_of(node),
+        Some(Content::Defaults(_)) | None => None,
     };
     Parsed {
         flaws,

@@ -82,7 +82,8 @@ fn aliases() -> Value {
         "type": "object",
         "description": "What each alias runs. Aliases that are not named here are left alone. Taken whole: a nearer \
                         file's aliases replace all of these.",
-        "propertyNames": { "pattern": "^(?![0-9]+$)[A-Za-z0-9_-]{1,128}$" },
+        // No lookahead: not every validator's regular expressions have it.
+        "propertyNames": { "pattern": "^[0-9]*[A-Za-z_-][A-Za-z0-9_-]*$", "maxLength": 128 },
         "additionalProperties": {
             "type": ["object", "null"],
             "description": "Runs the function's `version` unless it names its own.",

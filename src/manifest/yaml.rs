@@ -22,7 +22,8 @@ const MAX_BRACKETS: usize = 500;
 /// Anchors in one file, counting everything that could be one.
 const MAX_ANCHORS: usize = 64;
 
-const BOMB: &str = "its YAML anchors expand to far more than any manifest holds: write the values out";
+const BOMB: &str =
+    "it holds far more than any manifest, with its YAML anchors written out: shorten it, and use no anchors";
 const TAG: &str = "YAML tags (!...) are not read: remove the tag, and put text in quotes";
 const SECOND: &str = "a second YAML document begins here: put one function in each file, and remove the --- line";
 const EMPTY: &str =
@@ -97,7 +98,8 @@ fn refuse_strange_characters(text: &str) -> Result<(), Flaw> {
             '\n' | '\t' => continue,
             '\r' if characters.peek().is_some_and(|(_, next)| *next == '\n') => continue,
             '\r' => "a carriage return without a line feed: end lines with LF or CRLF".to_owned(),
-            _ if c.is_control() || breaks_lines(c) => {
+            // The last three are refused by the parser as well, which then tells no place.
+            _ if c.is_control() || breaks_lines(c) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
                 format!(
                     "the character U+{:04X} has no place in a manifest: remove it",
                     u32::from(c)

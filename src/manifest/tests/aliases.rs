@@ -55,7 +55,7 @@ fn an_alias_is_named_as_lambda_allows() {
 #[test]
 fn a_fault_in_an_alias_names_its_path() {
     insta::assert_snapshot!(faults("aliases:\n  beta:\n    version: 1.10\n    sha256: x\n    artefact: y\n"), @r#"
-    prod/api.yaml:8:14: aliases.beta.version: 1.10 is a number to YAML, not text: write it in quotes, version: "1.10"
+    prod/api.yaml:8:14: aliases.beta.version: this is a number to YAML, not text: write it in quotes, version: "1.10"
     prod/api.yaml:9:13: aliases.beta.sha256: not a SHA-256: use 64 hex digits (as sha256sum prints) or 44 characters of base64 (as CodeSha256 shows)
     prod/api.yaml:10:5: aliases.beta: unknown field "artefact": did you mean artifact?
     "#);

@@ -185,6 +185,18 @@ fn a_function_in_defaults_is_a_fault_and_withholds_both() {
 }
 
 #[test]
+fn a_faulty_defaults_claims_no_function() {
+    for text in [defaults("name: api\n"), "name: api\n\tx".to_owned()] {
+        let state = Repo::new(&[("prod/eu/defaults.yaml", &text), ("prod/api.yaml", PLAIN)]).load();
+        assert_eq!(
+            (state.functions.len(), state.faulty.len(), state.faults.len()),
+            (1, 0, 1),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_field_of_functions_alone_is_unknown_in_defaults() {
     let text = defaults("artifact: s3://of-root/x\nversion: \"1\"\n");
     let state = Repo::new(&[("prod/defaults.yaml", &text)]).load();

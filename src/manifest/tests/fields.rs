@@ -104,8 +104,8 @@ fn the_end_of_a_suspension_has_a_zone() {
 
 #[test]
 fn a_version_is_text() {
-    insta::assert_snapshot!(with("\"1.5.0\"", "1.10"), @r#"prod/api.yaml:4:10: version: 1.10 is a number to YAML, not text: write it in quotes, version: "1.10""#);
-    insta::assert_snapshot!(with("\"1.5.0\"", "true"), @r#"prod/api.yaml:4:10: version: true is a boolean to YAML, not text: write it in quotes, version: "true""#);
+    insta::assert_snapshot!(with("\"1.5.0\"", "1.10"), @r#"prod/api.yaml:4:10: version: this is a number to YAML, not text: write it in quotes, version: "1.10""#);
+    insta::assert_snapshot!(with("\"1.5.0\"", "true"), @r#"prod/api.yaml:4:10: version: this is a boolean to YAML, not text: write it in quotes, version: "true""#);
     insta::assert_snapshot!(with("\"1.5.0\"", ""), @"prod/api.yaml:4:9: version: there is no value: write one, or remove the line");
     insta::assert_snapshot!(with("\"1.5.0\"", "[a]"), @"prod/api.yaml:4:10: version: it takes text, not a list");
     for number in [
@@ -128,12 +128,18 @@ fn a_version_is_text() {
 
 #[test]
 fn a_version_that_some_take_for_something_else_needs_quotes() {
-    insta::assert_snapshot!(with("\"1.5.0\"", "007"), @r#"prod/api.yaml:4:10: version: not every reader of YAML takes 007 for text: write it in quotes, version: "007""#);
+    insta::assert_snapshot!(with("\"1.5.0\"", "007"), @r#"prod/api.yaml:4:10: version: not every reader of YAML takes this for text: write it in quotes, version: "007""#);
     for text in ["on", "No", "y", "1_000", "12e4567", "infinity"] {
         assert!(with("\"1.5.0\"", text).contains("write it in quotes"), "{text}");
         assert_eq!(with("1.5.0", text), "", "{text}");
         assert_eq!(with("\"1.5.0\"", &format!("'{text}'")), "", "{text}");
     }
+}
+
+#[test]
+fn however_many_texts_are_in_quotes_none_is_a_fault() {
+    let more = lines(500, |n| format!("  a{n}:\n    version: \"{n}\""));
+    assert_eq!(sound(&format!("aliases:\n{more}")).aliases.len(), 500);
 }
 
 #[test]
@@ -199,6 +205,7 @@ fn a_doubled_field_is_a_fault_at_the_second() {
 #[test]
 fn a_key_that_is_no_text_is_a_fault() {
     insta::assert_snapshot!(faults("7: x\n"), @"prod/api.yaml:6:1: the key 7 is not text: write it in quotes");
+    insta::assert_snapshot!(faults("? \n: x\n"), @"prod/api.yaml:6:2: the key is not text: write it in quotes");
     assert!(faults("? [a]\n: x\n").contains("is not text"));
     assert!(faults("? {a: b}\n: x\n").contains("is not text"));
 }
@@ -209,7 +216,7 @@ fn all_faults_of_a_file_are_told_at_once() {
     insta::assert_snapshot!(told(&one(text)), @r#"
     prod/api.yaml:1:1: version is missing: add the artifact's version in quotes, version: "1.5.0"
     prod/api.yaml:4:1: unknown field "verison": did you mean version?
-    prod/api.yaml:5:7: mode: not every reader of YAML takes off for text: write it in quotes, mode: "off"
+    prod/api.yaml:5:7: mode: not every reader of YAML takes this for text: write it in quotes, mode: "off"
     prod/api.yaml:7:3: aliases: the key 7 is not text: write it in quotes
     prod/api.yaml:8:10: aliases.live: unknown field "vers": did you mean version?
     "#);

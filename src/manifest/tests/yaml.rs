@@ -86,7 +86,7 @@ fn bytes_that_are_no_text_are_a_fault() {
 #[test]
 fn characters_that_nobody_sees_are_a_fault() {
     insta::assert_snapshot!(faults("mode: observe\0\n"), @"prod/api.yaml:6:14: the character U+0000 has no place in a manifest: remove it");
-    for c in ['\u{1b}', '\u{7f}', '\u{85}', '\u{2028}'] {
+    for c in ['\u{1b}', '\u{7f}', '\u{85}', '\u{2028}', '\u{feff}', '\u{ffff}'] {
         assert!(
             faults(&format!("# a{c}version: x\n")).contains(&format!("U+{:04X}", u32::from(c))),
             "{c:?}"
@@ -165,7 +165,7 @@ fn a_bomb_does_not_go_off() {
     });
     let start = Instant::now();
     assert!(
-        faults(&bomb).contains("anchors expand to far more"),
+        faults(&bomb).contains("far more than any manifest"),
         "{}",
         faults(&bomb)
     );
@@ -175,7 +175,7 @@ fn a_bomb_does_not_go_off() {
 #[test]
 fn a_bomb_of_text_does_not_go_off() {
     let more = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 100].join(", "));
-    assert!(faults(&more).contains("anchors expand to far more"));
+    assert!(faults(&more).contains("far more than any manifest"));
 }
 
 #[test]
