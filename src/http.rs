@@ -120,8 +120,12 @@ fn status_text(status: &Status) -> String {
         let _ = writeln!(text, "\nThe repository cannot be read: {error}");
     }
     for failed in status.report.iter().flat_map(|report| &report.failed_targets) {
-        let _ = writeln!(text, "
-Target {} cannot be read: {}", failed.target, failed.message);
+        let _ = writeln!(
+            text,
+            "
+Target {} cannot be read: {}",
+            failed.target, failed.message
+        );
     }
     text
 }

@@ -4,6 +4,7 @@
 //! does what, and who may enter which.
 
 pub mod adapters;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod drift;

@@ -5,7 +5,6 @@ mod error;
 mod limit;
 mod observe;
 
-pub(super) use connect::wants_path_style;
 pub use connect::{Access, Connection, Limiters, Limits, connect};
 pub(super) use error::{one_line, port_error};
 pub(super) use limit::Limited;

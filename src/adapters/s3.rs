@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use aws_smithy_types::retry::RetryConfig;
 use sha2::{Digest as _, Sha256};
 
-use super::aws::{Attempts, Connection, one_line, port_error, wants_path_style};
+use super::aws::{Attempts, Connection, one_line, port_error};
 use crate::domain::{ArtifactFailure, ArtifactFailureKind, CodeSha256, Resolution, S3Location, VerifiedObject};
 use crate::ports::{Artifacts, PortError, PortErrorKind};
 use crate::telemetry::Telemetry;
@@ -38,9 +38,8 @@ impl S3Artifacts {
             .http_client(connection.http.clone())
             .retry_config(RetryConfig::standard())
             .interceptor(Attempts::new("s3", telemetry.clone()));
-        let endpoint = connection.s3_endpoint_url.as_deref().or(connection.sdk.endpoint_url());
-        if let Some(url) = endpoint {
-            config = config.endpoint_url(url).force_path_style(wants_path_style(url));
+        if let Some(url) = &connection.s3_endpoint {
+            config = config.endpoint_url(url.as_str()).force_path_style(url.is_local_or_ip());
         }
         Self {
             client: Client::from_conf(config.build()),

@@ -27,6 +27,11 @@ impl EndpointUrl {
         &self.text
     }
 
+    /// Returns whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// Returns whether the host is `localhost` or an IP address.
     ///
     /// There, S3 needs path-style addressing: a bucket's name cannot be put before an IP address.

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region as AwsRegion;
 
 use super::limit::{Limiter, Rate};
-use crate::domain::{AccountId, Region};
+use crate::domain::{AccountId, EndpointUrl, Region};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,9 +45,9 @@ pub struct Access {
     /// What the role's trust policy asks for.
     pub external_id: Option<String>,
     /// Where Lambda, and S3 too unless it answers elsewhere, answer; `None` for AWS itself.
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
     /// Where S3 answers.
-    pub s3_endpoint_url: Option<String>,
+    pub s3_endpoint_url: Option<EndpointUrl>,
 }
 
 /// The rates of one account and Region. AWS gives 100 GetFunction calls a second and 15 of everything else
@@ -87,7 +87,7 @@ impl Limiters {
         let key = (
             who.unwrap_or_default(),
             access.region.to_string(),
-            access.endpoint_url.clone().unwrap_or_default(),
+            access.endpoint_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         );
         let limits = self.limits;
         let pair = self.pairs.entry(key).or_insert_with(|| {
@@ -110,7 +110,8 @@ pub struct Connection {
     pub(crate) function_limiter: Limiter,
     /// For every other call to Lambda.
     pub(crate) control_limiter: Limiter,
-    pub(crate) s3_endpoint_url: Option<String>,
+    /// Where S3 answers; `None` for AWS itself.
+    pub(crate) s3_endpoint: Option<EndpointUrl>,
     /// The account that the credentials must be of; `None` where there is nothing to check.
     pub(crate) expected_account: Option<AccountId>,
 }
@@ -143,8 +144,8 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
                 .build(),
         );
     if let Some(url) = &access.endpoint_url {
-        loader = loader.endpoint_url(url);
-        if is_loopback(url) {
+        loader = loader.endpoint_url(url.as_str());
+        if url.is_loopback() {
             let made_up = Credentials::new("pinfold", "pinfold", None, None, "emulator");
             let chain =
                 CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
@@ -165,13 +166,15 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
         sdk = sdk.into_builder().credentials_provider(credentials).build();
     }
     let (function_limiter, control_limiter) = limiters.pair(access);
+    // The environment may name an endpoint too (AWS_ENDPOINT_URL); the SDK has read it.
+    let s3_endpoint = access.s3_endpoint_url.clone().or_else(|| sdk.endpoint_url().and_then(|url| url.parse().ok()));
     let expected_account = access.account.clone().filter(|_| access.endpoint_url.is_none());
     Connection {
         sdk,
         http,
         function_limiter,
         control_limiter,
-        s3_endpoint_url: access.s3_endpoint_url.clone(),
+        s3_endpoint,
         expected_account,
     }
 }
@@ -187,50 +190,4 @@ fn http_client() -> SharedHttpClient {
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
-}
-
-/// Returns whether a URL names this machine.
-pub(crate) fn is_loopback(url: &str) -> bool {
-    host(url).is_some_and(|host| {
-        host == "localhost"
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    })
-}
-
-/// Returns whether a URL names a host by its address or is on this machine. Such a host answers to no bucket's
-/// name, so S3 is spoken to path-style there.
-pub(crate) fn wants_path_style(url: &str) -> bool {
-    is_loopback(url) || host(url).is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok())
-}
-
-fn host(url: &str) -> Option<&str> {
-    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map(|(host, _)| host),
-        None => host.split(':').next(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_emulator_is_told_by_its_host() {
-        for url in ["http://127.0.0.1:4566", "http://localhost", "http://[::1]:80/x"] {
-            assert!(is_loopback(url) && wants_path_style(url), "{url}");
-        }
-        for url in ["http://10.0.0.5:4566", "http://[fd00::1]"] {
-            assert!(!is_loopback(url) && wants_path_style(url), "{url}");
-        }
-        for url in [
-            "https://lambda.us-east-1.amazonaws.com",
-            "https://vpce-1.lambda.amazonaws.com/127.0.0.1",
-        ] {
-            assert!(!is_loopback(url) && !wants_path_style(url), "{url}");
-        }
-    }
 }

@@ -1,11 +1,5 @@
 //! The writing half of Lambda: each call once, with its guard. Whether to call is never decided here.
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "the SDK takes weights as a HashMap; ours is empty"
-)]
-use std::collections::HashMap;
-
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, Architecture};
 use aws_smithy_types::retry::RetryConfig;
@@ -139,7 +133,8 @@ impl LambdaWrite for LambdaWriter {
         guard: &RevisionId,
     ) -> Result<(), PortError> {
         // An empty map clears the weights; leaving them out would keep them.
-        let no_weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(std::iter::empty().collect()));
+        let no_weights =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(std::iter::empty().collect()));
         self.client
             .update_alias()
             .function_name(name.as_str())

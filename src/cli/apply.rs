@@ -1,0 +1,38 @@
+//! `pinfold apply`: one pass, as the daemon makes them. An interrupt ends it after the steps in hand.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::{Global, logging, run, setup};
+use crate::domain::CommitId;
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// Read the desired state from this folder (the repository's root) in place of Git
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
+    /// Let the pass of this commit change more functions than limits.maxChangedFunctions allows
+    #[arg(long, value_name = "COMMIT")]
+    acknowledge: Option<CommitId>,
+}
+
+pub(super) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+    logging::command(global.verbose);
+    let config = setup::config(global)?;
+    let source = setup::source(&config, args.source.as_deref())?;
+    let engine = setup::apply_engine(&config).await?;
+    let desired = setup::desired(&source, &engine).await?;
+    let policy = setup::policy(&config, args.acknowledge.clone());
+    let stop = CancellationToken::new();
+    let report = tokio::select! {
+        biased;
+        report = engine.apply(&desired, &setup::scope(global), &policy, &stop) => report,
+        // Never ends before the pass does: it only tells it to stop.
+        never = run::on_signal(&stop) => match never? {},
+    };
+    output.report(&report)
+}

@@ -1,0 +1,160 @@
+//! The composition root: from configuration to sources, targets and engines. Holds no rule of its own.
+
+use std::path::Path;
+
+use super::exit::{Failure, source_failure};
+use super::Global;
+use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::folder::FolderSource;
+use crate::adapters::git::{GitAuth, GitSettings, GitSource};
+use crate::adapters::lambda::{LambdaReader, LambdaWriter};
+use crate::adapters::s3::S3Artifacts;
+use crate::config::{Config, TargetConfig};
+use crate::domain::{BlobId, CommitId, DesiredState, SourceTree};
+use crate::ports::{DesiredSource, PortError};
+use crate::reconcile::{Engine, ManifestCache, PassPolicy, Scope, TargetPorts, load};
+use crate::telemetry::Telemetry;
+
+/// An engine that can only read.
+pub(super) type PlanEngine = Engine<LambdaReader, S3Artifacts, SystemClock>;
+
+/// An engine that can write.
+pub(super) type ApplyEngine = Engine<LambdaWriter, S3Artifacts, SystemClock>;
+
+/// Reads the configuration that the flags name, narrowed to the target that they name.
+pub(super) fn config(global: &Global) -> Result<Config, Failure> {
+    let path = global.config.as_ref().ok_or_else(|| {
+        Failure::error("no configuration: name the file with --config or PINFOLD_CONFIG, or try `pinfold demo`")
+    })?;
+    let mut config = Config::load(path)?;
+    if let Some(wanted) = &global.target {
+        let all: Vec<String> = config.targets.iter().map(|target| target.target.name.to_string()).collect();
+        config.targets.retain(|target| target.target.name == *wanted);
+        if config.targets.is_empty() {
+            return Err(Failure::usage(format!("the configuration has no target {wanted}: it has {}", all.join(", "))));
+        }
+    }
+    Ok(config)
+}
+
+/// Returns what a pass looks at.
+pub(super) fn scope(global: &Global) -> Scope {
+    Scope { functions: global.function.clone() }
+}
+
+/// Returns what a pass may do.
+pub(super) fn policy(config: &Config, acknowledged: Option<CommitId>) -> PassPolicy {
+    PassPolicy {
+        mode: config.mode,
+        change_limit: config.limits.max_changed_functions,
+        acknowledged,
+        ..PassPolicy::default()
+    }
+}
+
+/// Where the desired state comes from: Git, or a plain folder.
+pub(super) enum Source {
+    Git(Box<GitSource>),
+    Folder(FolderSource),
+}
+
+impl DesiredSource for Source {
+    async fn head(&self) -> Result<Option<CommitId>, PortError> {
+        match self {
+            Self::Git(git) => git.head().await,
+            Self::Folder(folder) => folder.head().await,
+        }
+    }
+
+    async fn tree(&self, commit: Option<&CommitId>, paths: &[String]) -> Result<SourceTree, PortError> {
+        match self {
+            Self::Git(git) => git.tree(commit, paths).await,
+            Self::Folder(folder) => folder.tree(commit, paths).await,
+        }
+    }
+
+    async fn contents(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, PortError> {
+        match self {
+            Self::Git(git) => git.contents(blobs).await,
+            Self::Folder(folder) => folder.contents(blobs).await,
+        }
+    }
+}
+
+/// Opens the source: the folder where one is given, else the configuration's repository.
+pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, Failure> {
+    if let Some(folder) = folder {
+        return Ok(Source::Folder(FolderSource::new(folder)));
+    }
+    let repository = config.repository.clone().ok_or_else(|| {
+        Failure::error("the configuration names no repository: add `repository`, or give a folder with --source")
+    })?;
+    let settings = GitSettings {
+        url: repository.url,
+        branch: repository.branch,
+        auth: GitAuth {
+            username_file: repository.auth.username_file,
+            token_file: repository.auth.token_file,
+            ssh_key_file: repository.auth.ssh_key_file,
+            known_hosts_file: repository.auth.known_hosts_file,
+        },
+        ca_file: repository.ca_file,
+        timeout: repository.timeout,
+        cache_dir: repository.cache_dir,
+        force_push: repository.force_push,
+    };
+    GitSource::new(settings).map(|git| Source::Git(Box::new(git))).map_err(|error| source_failure(&error))
+}
+
+/// Reads the desired state as it is now.
+pub(super) async fn desired<L, A>(
+    source: &Source,
+    engine: &Engine<L, A, SystemClock>,
+) -> Result<DesiredState, Failure> {
+    let head = source.head().await.map_err(|error| source_failure(&error))?;
+    load(source, head, &engine.targets(), &mut ManifestCache::default()).await.map_err(|error| source_failure(&error))
+}
+
+/// Builds an engine that can only read: there is no writer in it.
+pub(super) async fn plan_engine(config: &Config) -> Result<PlanEngine, Failure> {
+    engine(config, LambdaReader::new).await
+}
+
+/// Builds an engine that can write.
+pub(super) async fn apply_engine(config: &Config) -> Result<ApplyEngine, Failure> {
+    engine(config, LambdaWriter::new).await
+}
+
+async fn engine<L>(
+    config: &Config,
+    lambda: impl Fn(&Connection, &Telemetry) -> L,
+) -> Result<Engine<L, S3Artifacts, SystemClock>, Failure> {
+    let telemetry = Telemetry::new()?;
+    let mut limiters = Limiters::new(Limits {
+        get_function_per_second: config.limits.get_function_per_second,
+        control_plane_per_second: config.limits.control_plane_per_second,
+    });
+    let mut targets = Vec::new();
+    for target in &config.targets {
+        let connection = connect(&access(target)?, &mut limiters).await;
+        targets.push(TargetPorts {
+            target: target.target.clone(),
+            lambda: lambda(&connection, &telemetry),
+            artifacts: S3Artifacts::new(&connection, &telemetry),
+        });
+    }
+    Ok(Engine::new(targets, SystemClock, telemetry))
+}
+
+fn access(target: &TargetConfig) -> Result<Access, Failure> {
+    let name = &target.target.name;
+    Ok(Access {
+        region: target.target.region.clone().ok_or_else(|| Failure::error(format!("target {name} has no region")))?,
+        account: target.target.account.clone(),
+        role_arn: target.role_arn.clone(),
+        external_id: target.external_id.clone(),
+        endpoint_url: target.endpoint_url.clone(),
+        s3_endpoint_url: target.s3_endpoint_url.clone(),
+    })
+}
