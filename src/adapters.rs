@@ -4,6 +4,7 @@ pub mod aws;
 pub mod clock;
 pub mod cron;
 pub mod folder;
+pub mod git;
 pub mod lambda;
 mod listing;
 pub mod s3;

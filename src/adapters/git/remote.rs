@@ -1,0 +1,372 @@
+//! One connection to the repository: who may be talked to, with which credentials, for how long. Keeps nothing.
+
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use git2::cert::Cert;
+use git2::{
+    AutotagOption, CertificateCheckStatus, Cred, CredentialType, Direction, Error, ErrorClass, ErrorCode, FetchOptions,
+    Oid, ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
+};
+
+use super::GitAuth;
+use super::error;
+use super::known_hosts::{self, Verdict};
+use super::worker::Deadline;
+use crate::domain::{BranchName, RepositoryUrl, Secret, Transport};
+use crate::ports::{PortError, PortErrorKind};
+
+/// The user that GitHub, GitLab, Gitea and Bitbucket take with any token.
+const DEFAULT_USER: &str = "x-access-token";
+/// The user that Git servers give to everyone over ssh.
+const DEFAULT_SSH_USER: &str = "git";
+/// Largest file with a credential or with host keys, in bytes: a large company's known_hosts has some hundred KiB.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Most bytes that one fetch may bring. A repository of manifests has some MiB; this one is not.
+const MAX_FETCH_BYTES: usize = 1024 * 1024 * 1024;
+/// Branches that an error names, where the one that is asked for is missing.
+const BRANCHES_SHOWN: usize = 5;
+
+/// What it takes to reach a repository. Plain values, so that another process could be told to do it.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    /// Where it is.
+    pub(super) url: RepositoryUrl,
+    /// The branch that counts.
+    pub(super) branch: BranchName,
+    /// Files with credentials.
+    pub(super) auth: GitAuth,
+    /// A folder of our own that stands for the user's home, where libgit2 looks for `.ssh/known_hosts`.
+    pub(super) home: PathBuf,
+}
+
+/// Why a fetch failed.
+pub(super) struct FetchError {
+    /// What to report.
+    pub(super) error: PortError,
+    /// Whether our own mirror could be the cause, so that a new one might help.
+    pub(super) mirror_suspect: bool,
+}
+
+impl Remote {
+    /// Asks for the head of the branch, fetching nothing.
+    pub(super) fn head(&self, mirror: &Repository, deadline: Deadline) -> Result<Oid, PortError> {
+        let operation = format!("list {}", self.url);
+        let session = Session::new(self, deadline);
+        let list = || -> Result<_, Error> {
+            let mut remote = mirror.remote_anonymous(self.url.as_str())?;
+            let connection = remote.connect_auth(Direction::Fetch, Some(session.callbacks()), Some(proxy()))?;
+            let heads = connection.list()?.iter();
+            Ok(heads
+                .map(|head| (head.name().to_owned(), head.oid()))
+                .collect::<Vec<_>>())
+        };
+        self.prepare(&operation)?;
+        let heads = list().map_err(|error| session.error(&operation, &error))?;
+        let wanted = self.reference();
+        match heads.iter().find(|(name, _)| *name == wanted) {
+            Some((_, head)) => Ok(*head),
+            None => Err(self.no_branch(&operation, &heads)),
+        }
+    }
+
+    /// Brings the branch into the mirror.
+    pub(super) fn fetch(&self, mirror: &Repository, deadline: Deadline) -> Result<(), FetchError> {
+        let operation = format!("fetch {}", self.url);
+        let session = Session::new(self, deadline);
+        let fetch = || -> Result<(), Error> {
+            let mut options = FetchOptions::new();
+            options
+                .remote_callbacks(session.callbacks())
+                .proxy_options(proxy())
+                .follow_redirects(RemoteRedirect::None)
+                .download_tags(AutotagOption::None)
+                .update_fetchhead(false);
+            let reference = self.reference();
+            let refspec = format!("+{reference}:{reference}");
+            let mut remote = mirror.remote_anonymous(self.url.as_str())?;
+            remote.fetch(&[refspec], Some(&mut options), None)
+        };
+        self.prepare(&operation).map_err(|error| FetchError {
+            error,
+            mirror_suspect: false,
+        })?;
+        fetch().map_err(|error| FetchError {
+            mirror_suspect: !session.refused() && !error::is_of_the_network(&error),
+            error: session.error(&operation, &error),
+        })
+    }
+
+    fn reference(&self) -> String {
+        format!("refs/heads/{}", self.branch)
+    }
+
+    fn no_branch(&self, operation: &str, heads: &[(String, Oid)]) -> PortError {
+        let branches: Vec<&str> = heads
+            .iter()
+            .filter_map(|(name, _)| name.strip_prefix("refs/heads/"))
+            .collect();
+        let branch = &self.branch;
+        let message = if branches.is_empty() {
+            format!("the repository is empty: push a first commit to branch {branch}")
+        } else {
+            let shown = branches
+                .iter()
+                .take(BRANCHES_SHOWN)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = if branches.len() > BRANCHES_SHOWN { ", ..." } else { "" };
+            format!("there is no branch {branch} (there are {shown}{more}): correct repository.branch")
+        };
+        PortError::new(PortErrorKind::NotFound, operation, message)
+    }
+
+    /// Does what has to be done before a connection.
+    fn prepare(&self, operation: &str) -> Result<(), PortError> {
+        // libgit2 takes a path that is not there for the address of an ssh server, or for an unknown protocol.
+        if *self.url.transport() == Transport::Path
+            && let Err(error) = fs::metadata(self.url.as_str())
+        {
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            let kind = if denied {
+                PortErrorKind::AccessDenied
+            } else {
+                PortErrorKind::NotFound
+            };
+            let message = format!("no such repository: {error}: check repository.url");
+            return Err(PortError::new(kind, operation, message));
+        }
+        self.prepare_known_hosts();
+        Ok(())
+    }
+
+    /// Puts the keys of this host where libgit2 looks for them before it connects, so that it asks the server for
+    /// a key of a type that the file has. Whether the key is trusted is decided by [`Session::check_host_key`]
+    /// alone, so a failure here costs nothing but that preference.
+    fn prepare_known_hosts(&self) {
+        if let (Transport::Ssh { host, port, .. }, Some(file)) = (self.url.transport(), &self.auth.known_hosts_file) {
+            let folder = self.home.join(".ssh");
+            if let Ok(known) = read_file(file)
+                && fs::create_dir_all(&folder).is_ok()
+            {
+                fs::write(
+                    folder.join("known_hosts"),
+                    known_hosts::trusted_lines(&known, host, *port),
+                )
+                .ok();
+            }
+        }
+    }
+}
+
+/// The state of one connection.
+struct Session<'a> {
+    remote: &'a Remote,
+    deadline: Deadline,
+    /// How often a credential was handed out. libgit2 asks again after each refusal, on ssh without end.
+    offered: Cell<bool>,
+    /// Why a callback said no: libgit2 replaces some of their messages by its own.
+    refusal: RefCell<Option<(PortErrorKind, String)>>,
+}
+
+impl<'a> Session<'a> {
+    fn new(remote: &'a Remote, deadline: Deadline) -> Self {
+        Self {
+            remote,
+            deadline,
+            offered: Cell::new(false),
+            refusal: RefCell::default(),
+        }
+    }
+
+    fn callbacks(&'a self) -> RemoteCallbacks<'a> {
+        let mut callbacks = RemoteCallbacks::new();
+        callbacks
+            .credentials(|url, user, allowed| self.credentials(url, user, allowed))
+            .certificate_check(|certificate, _| self.check_certificate(certificate))
+            .sideband_progress(|_| !self.deadline.passed())
+            .transfer_progress(|progress| {
+                if progress.received_bytes() > MAX_FETCH_BYTES {
+                    let message = "more than 1 GiB: give the manifests a repository of their own";
+                    self.refuse(PortErrorKind::TooLarge, message);
+                    return false;
+                }
+                !self.deadline.passed()
+            });
+        callbacks
+    }
+
+    /// Returns the error to report: a callback's own reason before libgit2's view of it.
+    fn error(&self, operation: &str, error: &Error) -> PortError {
+        match self.refusal.take() {
+            Some((kind, message)) => PortError::new(kind, operation, message),
+            None => error::remote(operation, error),
+        }
+    }
+
+    fn refused(&self) -> bool {
+        self.refusal.borrow().is_some()
+    }
+
+    /// Notes why the connection must end, and makes the error that ends it.
+    fn refuse(&self, kind: PortErrorKind, message: impl Into<String>) -> Error {
+        *self.refusal.borrow_mut() = Some((kind, message.into()));
+        // Not the code for failed authentication: on ssh, libgit2 would ask once more.
+        Error::new(ErrorCode::User, ErrorClass::Callback, "refused")
+    }
+
+    fn credentials(&self, url: &str, user: Option<&str>, allowed: CredentialType) -> Result<Cred, Error> {
+        use PortErrorKind as K;
+        let auth = &self.remote.auth;
+        let ssh = matches!(self.remote.url.transport(), Transport::Ssh { .. });
+        if !ssh && origin(url) != origin(self.remote.url.as_str()) {
+            // Redirects are off; this holds even if they were not.
+            return Err(self.refuse(K::Invalid, "another server asks for the credentials: none were sent"));
+        }
+        if allowed.contains(CredentialType::USERNAME) {
+            return Cred::username(user.unwrap_or(DEFAULT_SSH_USER));
+        }
+        if ssh && allowed.contains(CredentialType::SSH_KEY) {
+            let file = auth.ssh_key_file.as_ref().ok_or_else(|| {
+                self.refuse(
+                    K::Credentials,
+                    "the server asks for a key: set repository.auth.sshKeyFile",
+                )
+            })?;
+            self.only_once(file)?;
+            // Readers of PEM want the line break at the end.
+            let key = format!("{}\n", self.read_secret(file)?.reveal());
+            return Cred::ssh_key_from_memory(user.unwrap_or(DEFAULT_SSH_USER), None, &key, None);
+        }
+        if !ssh && allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+            let file = auth.token_file.as_ref().ok_or_else(|| {
+                self.refuse(
+                    K::Credentials,
+                    "the server asks for credentials: set repository.auth.tokenFile",
+                )
+            })?;
+            self.only_once(file)?;
+            let user = match &auth.username_file {
+                Some(file) => self.read_secret(file)?,
+                None => Secret::new(DEFAULT_USER),
+            };
+            return Cred::userpass_plaintext(user.reveal(), self.read_secret(file)?.reveal());
+        }
+        Err(self.refuse(
+            K::Credentials,
+            "the server asks for credentials of a kind that Pinfold does not have",
+        ))
+    }
+
+    /// Refuses to offer a credential that was refused already: some servers lock an account for less.
+    fn only_once(&self, file: &Path) -> Result<(), Error> {
+        if self.offered.replace(true) {
+            let message = format!(
+                "the server refused what is in {}: check it and its rights",
+                file.display()
+            );
+            return Err(self.refuse(PortErrorKind::Credentials, message));
+        }
+        Ok(())
+    }
+
+    fn read_secret(&self, file: &Path) -> Result<Secret, Error> {
+        let refuse = |message: String| self.refuse(PortErrorKind::Credentials, message);
+        let secret = Secret::new(read_file(file).map_err(refuse)?);
+        if secret.is_empty() {
+            return Err(refuse(format!("{} is empty", file.display())));
+        }
+        Ok(secret)
+    }
+
+    fn check_certificate(&self, certificate: &Cert<'_>) -> Result<CertificateCheckStatus, Error> {
+        match certificate.as_hostkey() {
+            Some(key) => {
+                let key = key.hostkey().unwrap_or_default();
+                self.check_host_key(key).map(|()| CertificateCheckStatus::CertificateOk)
+            }
+            // For TLS, libgit2's own verdict stands: saying Ok here would overrule it.
+            None => Ok(CertificateCheckStatus::CertificatePassthrough),
+        }
+    }
+
+    fn check_host_key(&self, key: &[u8]) -> Result<(), Error> {
+        let Transport::Ssh { host, port, .. } = self.remote.url.transport() else {
+            return Err(self.refuse(PortErrorKind::Unreachable, "an ssh host key where none belongs"));
+        };
+        let refuse = |message: String| self.refuse(PortErrorKind::Unreachable, message);
+        let fingerprint = known_hosts::fingerprint(key);
+        let kind = known_hosts::key_type(key).unwrap_or("unknown type");
+        let shown = format!("{host} port {port} shows the {kind} key {fingerprint}");
+        let Some(file) = &self.remote.auth.known_hosts_file else {
+            let message = format!("{shown}, and repository.auth.knownHostsFile is not set: no host is trusted unseen");
+            return Err(refuse(message));
+        };
+        let known = read_file(file).map_err(refuse)?;
+        let file = file.display();
+        match known_hosts::judge(&known, host, *port, key) {
+            Verdict::Trusted => Ok(()),
+            Verdict::Unknown => Err(refuse(format!(
+                "{shown}, and {file} has none for it: compare the fingerprint with the server's, then add the line of ssh-keyscan"
+            ))),
+            Verdict::Changed => Err(refuse(format!(
+                "{shown}, but {file} has another for it: somebody may be listening in; if the server has a new key, compare the fingerprint and replace the line"
+            ))),
+            Verdict::Revoked => Err(refuse(format!(
+                "{shown}, which {file} marks as revoked: it must not be used"
+            ))),
+        }
+    }
+}
+
+fn proxy() -> ProxyOptions<'static> {
+    let mut options = ProxyOptions::new();
+    // HTTPS_PROXY and NO_PROXY, as every program takes them.
+    options.auto();
+    options
+}
+
+/// Reads a small text file. The error names the file, never its content.
+fn read_file(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
+        .map_err(|error| format!("cannot read {shown}: {error}"))?;
+    Ok(text)
+}
+
+/// Returns scheme, host and port of a URL, a port that goes without saying spelled out.
+fn origin(url: &str) -> Option<(String, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = rest.split('/').next()?;
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+        .to_ascii_lowercase();
+    let port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let authority = authority.strip_suffix(port).unwrap_or(&authority).to_owned();
+    Some((scheme, authority))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        assert_eq!(origin("https://H.example/a"), origin("https://h.example:443/b"));
+        assert_ne!(origin("https://h.example/a"), origin("http://h.example/a"));
+        assert_ne!(origin("https://h.example/a"), origin("https://h.example.evil/a"));
+        assert_ne!(origin("https://h.example/a"), origin("https://h.example:8443/a"));
+        assert_eq!(origin("https://user@h.example/a"), origin("https://h.example/a"));
+    }
+}

@@ -1,0 +1,384 @@
+//! The adapter on repositories made for the purpose, and on servers that misbehave.
+
+mod origin;
+mod servers;
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::domain::EntryKind;
+use origin::{Origin, settings};
+
+/// Everything under the repository's root.
+const ALL: &[String] = &[String::new()];
+
+async fn tree_at_head(source: &GitSource) -> SourceTree {
+    let head = source.head().await.unwrap();
+    source.tree(head.as_ref(), ALL).await.unwrap()
+}
+
+fn paths(tree: &SourceTree) -> Vec<&str> {
+    tree.entries.iter().map(|entry| entry.path.as_str()).collect()
+}
+
+async fn texts(source: &GitSource, tree: &SourceTree) -> Vec<String> {
+    let blobs: Vec<_> = tree.entries.iter().map(|entry| entry.blob.clone()).collect();
+    let contents = source.contents(&blobs).await.unwrap();
+    contents
+        .into_iter()
+        .map(|bytes| String::from_utf8(bytes).unwrap())
+        .collect()
+}
+
+/// The folder of the only mirror in a cache.
+fn mirror(cache: &Path) -> PathBuf {
+    let folders: Vec<_> = fs::read_dir(cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let [folder] = &folders[..] else { panic!("{folders:?}") };
+    folder.join("mirror.git")
+}
+
+#[tokio::test]
+async fn a_first_fetch_brings_the_branch_by_path_and_by_file_url() {
+    let origin = Origin::new();
+    let commit = origin.commit(
+        "main",
+        &[("prod/a.yaml", "a"), ("README.md", "r"), ("defaults.yaml", "d")],
+        &[],
+    );
+    for url in [origin.path(), format!("file://{}", origin.path())] {
+        let source = GitSource::new(settings(&url)).unwrap();
+        let head = source.head().await.unwrap().unwrap();
+        assert_eq!(head.as_str(), commit.to_string());
+        let tree = source.tree(Some(&head), &["prod".into(), "dev".into()]).await.unwrap();
+        assert_eq!(paths(&tree), ["defaults.yaml", "prod/a.yaml"]);
+        assert_eq!(tree.missing, ["dev"]);
+        assert_eq!(texts(&source, &tree).await, ["d", "a"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_here_is_not_fetched_again() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "a")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let head = source.head().await.unwrap();
+    let first = source.tree(head.as_ref(), ALL).await.unwrap();
+    origin.remove();
+    assert_eq!(source.tree(head.as_ref(), ALL).await.unwrap(), first);
+    assert_eq!(texts(&source, &first).await, ["a"]);
+    assert_eq!(source.head().await.unwrap_err().kind, PortErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_new_commit_is_seen_and_the_old_one_stays_readable() {
+    let origin = Origin::new();
+    let old = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    tree_at_head(&source).await;
+    origin.commit("main", &[("a.yaml", "2")], &[old]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["2"]);
+    let old = source.tree(Some(&old.to_string().parse().unwrap()), ALL).await.unwrap();
+    assert_eq!(texts(&source, &old).await, ["1"]);
+}
+
+#[tokio::test]
+async fn without_a_commit_the_head_is_read() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    assert_eq!(paths(&source.tree(None, ALL).await.unwrap()), ["a.yaml"]);
+}
+
+#[tokio::test]
+async fn a_rewritten_branch_is_followed_where_that_is_allowed() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    tree_at_head(&source).await;
+    origin.commit("main", &[("a.yaml", "2")], &[]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_rewritten_branch_is_refused_where_that_is_asked_for() {
+    let origin = Origin::new();
+    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let refuse = || GitSettings {
+        force_push: ForcePush::Refuse,
+        ..settings(&origin.path())
+    };
+    let source = GitSource::new(refuse()).unwrap();
+    tree_at_head(&source).await;
+    let second = origin.commit("main", &[("a.yaml", "2")], &[first]);
+    tree_at_head(&source).await;
+
+    let rewritten = origin.commit("main", &[("a.yaml", "3")], &[first]);
+    let head = source.head().await.unwrap();
+    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Invalid);
+    assert!(
+        error.message.contains(&second.to_string()) && error.message.contains("restart"),
+        "{error}"
+    );
+
+    origin.commit("main", &[("a.yaml", "4")], &[second, rewritten]);
+    tree_at_head(&source).await;
+    let other = GitSource::new(refuse()).unwrap();
+    origin.commit("main", &[("a.yaml", "5")], &[]);
+    tree_at_head(&other).await;
+}
+
+#[tokio::test]
+async fn a_branch_that_is_missing_is_named_with_those_that_are_there() {
+    let origin = Origin::new();
+    origin.commit("trunk", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let error = source.head().await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::NotFound);
+    assert!(error.message.contains("no branch main (there are trunk)"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_repository_says_so() {
+    let origin = Origin::new();
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let error = source.head().await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::NotFound);
+    assert!(error.message.contains("the repository is empty"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_repository_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("nowhere")] {
+        let source = GitSource::new(settings(path.to_str().unwrap())).unwrap();
+        let error = source.head().await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::NotFound, "{error}");
+        assert!(error.message.contains("no such repository"), "{error}");
+        assert!(error.operation.contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_nowhere_is_looked_for_again_by_the_next_pass() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let error = source
+        .tree(Some(&"1".repeat(40).parse().unwrap()), ALL)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Conflict);
+    let error = source
+        .tree(Some(&"1".repeat(64).parse().unwrap()), ALL)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_gone_or_broken_is_made_anew() {
+    let origin = Origin::new();
+    let cache = tempfile::tempdir().unwrap();
+    let mut last = origin.commit("main", &[("a.yaml", "a")], &[]);
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().to_owned()),
+        ..settings(&origin.path())
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let damages: [fn(&Path); 5] = [
+        |mirror| fs::remove_dir_all(mirror.parent().unwrap()).unwrap(),
+        |mirror| fs::remove_dir_all(mirror).unwrap(),
+        |mirror| fs::remove_file(mirror.join("HEAD")).unwrap(),
+        |mirror| fs::remove_dir_all(mirror.join("objects")).unwrap(),
+        |mirror| {
+            for file in fs::read_dir(mirror.join("objects/pack")).unwrap() {
+                let file = file.unwrap().path();
+                fs::remove_file(&file).unwrap();
+                fs::write(&file, b"PACK").unwrap();
+            }
+        },
+    ];
+    for damage in damages {
+        // Once where nothing new is to be fetched, once where something is.
+        damage(&mirror(cache.path()));
+        let tree = tree_at_head(&source).await;
+        assert_eq!(texts(&source, &tree).await.len(), 1);
+        damage(&mirror(cache.path()));
+        last = origin.commit("main", &[("a.yaml", &last.to_string())], &[last]);
+        let tree = tree_at_head(&source).await;
+        assert_eq!(texts(&source, &tree).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_missing_from_the_mirror_is_fetched_again() {
+    let origin = Origin::new();
+    let cache = tempfile::tempdir().unwrap();
+    origin.commit("main", &[("a.yaml", "a"), ("sub/b.yaml", "b")], &[]);
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().to_owned()),
+        ..settings(&origin.path())
+    })
+    .unwrap();
+    let tree = tree_at_head(&source).await;
+    let empty = origin.commit("other", &[], &[]);
+
+    // A mirror that has the commit and nothing else of it.
+    let broken = git2::Repository::open_bare(mirror(cache.path())).unwrap();
+    let commit = broken.refname_to_id("refs/heads/main").unwrap();
+    let bytes = broken.odb().unwrap().read(commit).unwrap().data().to_vec();
+    fs::remove_dir_all(mirror(cache.path()).join("objects")).unwrap();
+    fs::create_dir_all(mirror(cache.path()).join("objects/pack")).unwrap();
+    let broken = git2::Repository::open_bare(mirror(cache.path())).unwrap();
+    broken.odb().unwrap().write(git2::ObjectType::Commit, &bytes).unwrap();
+
+    let error = source.contents(&[tree.entries[0].blob.clone()]).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Malformed, "{error} {empty}");
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_corrupt_origin_is_refused_whole() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "a")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let head = source.head().await.unwrap();
+    origin.lose(git2::ObjectType::Blob);
+    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Malformed, "{error}");
+}
+
+#[tokio::test]
+async fn a_crowded_mirror_is_made_anew() {
+    let origin = Origin::new();
+    let cache = tempfile::tempdir().unwrap();
+    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().to_owned()),
+        ..settings(&origin.path())
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let packs = mirror(cache.path()).join("objects/pack");
+    for number in 0..=200 {
+        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
+    }
+    origin.commit("main", &[("a.yaml", "2")], &[first]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["2"]);
+    assert!(fs::read_dir(packs).unwrap().count() < 10);
+}
+
+#[tokio::test]
+async fn the_mirror_is_for_nobody_else_s_eyes_and_without_a_cache_goes_away() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1")], &[]);
+    let cache = tempfile::tempdir().unwrap();
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().join("deep/down")),
+        ..settings(&origin.path())
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let folder = mirror(&cache.path().join("deep/down"));
+    let mode = fs::metadata(folder.parent().unwrap()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    tree_at_head(&source).await;
+    let temporary = source.temporary.as_ref().unwrap().path().to_owned();
+    assert!(temporary.exists());
+    drop(source);
+    assert!(!temporary.exists());
+}
+
+#[tokio::test]
+async fn links_submodules_and_strange_names_are_listed_by_their_kind() {
+    let origin = Origin::new();
+    origin.commit_entries(
+        "main",
+        &[
+            (b"exec.yaml", 0o100_755, b"x"),
+            (b"link.yaml", 0o120_000, b"../secret"),
+            (b"link", 0o120_000, b"folder"),
+            (b"module.yaml", 0o160_000, b""),
+            (b"module", 0o160_000, b""),
+            (b"\xff.yaml", 0o100_644, b"x"),
+            (b"\xfe/in.yaml", 0o100_644, b"x"),
+            (b"_no/x.yaml", 0o100_644, b"x"),
+            (b".no/x.yaml", 0o100_644, b"x"),
+        ],
+        &[],
+    );
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let tree = tree_at_head(&source).await;
+    let found: Vec<_> = tree
+        .entries
+        .iter()
+        .map(|e| (e.path.as_str(), e.kind, e.plain))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("exec.yaml", EntryKind::File, true),
+            ("link.yaml", EntryKind::Symlink, true),
+            ("module.yaml", EntryKind::Submodule, true),
+            ("\u{fffd}/in.yaml", EntryKind::File, false),
+            ("\u{fffd}.yaml", EntryKind::File, false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_oversized_file_is_listed_and_never_read() {
+    let origin = Origin::new();
+    let big = " ".repeat(1024 * 1024 + 1);
+    origin.commit("main", &[("big.yaml", &big), ("full.yaml", &big[1..])], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let tree = tree_at_head(&source).await;
+    assert_eq!(tree.entries[0].size, 1024 * 1024 + 1);
+    let error = source.contents(&[tree.entries[0].blob.clone()]).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::TooLarge);
+    assert_eq!(
+        source.contents(&[tree.entries[1].blob.clone()]).await.unwrap()[0].len(),
+        1024 * 1024
+    );
+}
+
+#[tokio::test]
+async fn a_tree_beyond_the_bounds_is_refused_whole() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1"), ("b.txt", "1"), ("c/d.txt", "1")], &[]);
+    let bounds = Bounds {
+        files: 3,
+        ..Bounds::default()
+    };
+    let source = GitSource::with_bounds(settings(&origin.path()), bounds).unwrap();
+    let head = source.head().await.unwrap();
+    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::TooLarge);
+    assert!(source.tree(head.as_ref(), &["c".into()]).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_names_of_blobs_can_be_read() {
+    let origin = Origin::new();
+    let commit = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    tree_at_head(&source).await;
+    let kind = async |blob: Vec<u8>| source.contents(&[BlobId(blob)]).await.unwrap_err().kind;
+    assert_eq!(kind(vec![1, 2, 3]).await, PortErrorKind::Invalid);
+    assert_eq!(kind(commit.as_bytes().to_vec()).await, PortErrorKind::Malformed);
+    assert_eq!(kind(vec![7; 20]).await, PortErrorKind::Malformed);
+    assert_eq!(source.contents(&[]).await.unwrap(), Vec::<Vec<u8>>::new());
+}

@@ -1,0 +1,122 @@
+//! Repositories to fetch from: hermetic, with the same commit ids on every run.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
+use tempfile::TempDir;
+
+use super::super::{GitAuth, GitSettings, process};
+use crate::domain::ForcePush;
+
+/// Settings for a repository that needs nothing else.
+pub(super) fn settings(url: &str) -> GitSettings {
+    GitSettings {
+        url: url.parse().unwrap(),
+        branch: "main".parse().unwrap(),
+        auth: GitAuth::default(),
+        ca_file: None,
+        timeout: Duration::from_mins(1),
+        cache_dir: None,
+        force_push: ForcePush::Allow,
+    }
+}
+
+/// A bare repository in a temporary folder.
+pub(super) struct Origin {
+    folder: TempDir,
+    repository: Repository,
+}
+
+impl Origin {
+    pub(super) fn new() -> Self {
+        // Before the first use of libgit2, so that the developer's own configuration plays no part.
+        process::prepare(None, Path::new("/nonexistent")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).external_template(false).initial_head("main");
+        let repository = Repository::init_opts(folder.path(), &options).unwrap();
+        Self { folder, repository }
+    }
+
+    pub(super) fn path(&self) -> String {
+        self.folder.path().to_str().unwrap().to_owned()
+    }
+
+    /// Makes a commit of exactly these files the head of a branch.
+    pub(super) fn commit(&self, branch: &str, files: &[(&str, &str)], parents: &[Oid]) -> Oid {
+        let entries: Vec<(&[u8], u32, &[u8])> = files
+            .iter()
+            .map(|(path, text)| (path.as_bytes(), 0o100_644, text.as_bytes()))
+            .collect();
+        self.commit_entries(branch, &entries, parents)
+    }
+
+    /// The same with a mode for each entry. A submodule's content is not looked at.
+    pub(super) fn commit_entries(&self, branch: &str, entries: &[(&[u8], u32, &[u8])], parents: &[Oid]) -> Oid {
+        let mut index = Index::new().unwrap();
+        for (path, mode, content) in entries {
+            let id = if *mode == 0o160_000 {
+                Oid::from_bytes(&[9; 20]).unwrap()
+            } else {
+                self.repository.blob(content).unwrap()
+            };
+            index.add(&entry(path, *mode, id)).unwrap();
+        }
+        let tree = index.write_tree_to(&self.repository).unwrap();
+        let tree = self.repository.find_tree(tree).unwrap();
+        let parents: Vec<_> = parents
+            .iter()
+            .map(|id| self.repository.find_commit(*id).unwrap())
+            .collect();
+        let parents: Vec<_> = parents.iter().collect();
+        let author = Signature::new("Test", "test@example.com", &Time::new(1_700_000_000, 0)).unwrap();
+        let commit = self
+            .repository
+            .commit(None, &author, &author, "test", &tree, &parents)
+            .unwrap();
+        let reference = format!("refs/heads/{branch}");
+        self.repository.reference(&reference, commit, true, "test").unwrap();
+        commit
+    }
+
+    /// Takes the repository away, as an outage would.
+    pub(super) fn remove(&self) {
+        fs::remove_dir_all(self.folder.path()).unwrap();
+    }
+
+    /// Loses all objects of one type.
+    pub(super) fn lose(&self, kind: ObjectType) {
+        let objects = self.repository.odb().unwrap();
+        let mut lost = Vec::new();
+        objects
+            .foreach(|id| {
+                if objects.read_header(*id).unwrap().1 == kind {
+                    lost.push(id.to_string());
+                }
+                true
+            })
+            .unwrap();
+        for id in lost {
+            fs::remove_file(self.folder.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+        }
+    }
+}
+
+fn entry(path: &[u8], mode: u32, id: Oid) -> IndexEntry {
+    IndexEntry {
+        ctime: IndexTime::new(0, 0),
+        mtime: IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.to_vec(),
+    }
+}

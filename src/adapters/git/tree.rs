@@ -1,0 +1,126 @@
+//! The tree of one commit, read from the mirror's objects. Inflates no blob, and never has a work tree.
+
+use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
+
+use super::super::listing::{Child, Node, Tree};
+use super::error;
+use crate::domain::{BlobId, EntryKind};
+use crate::ports::{PortError, PortErrorKind};
+
+/// Bytes of one folder's object: the files of a whole commit's bound in one folder, with longish names. Checked
+/// before it is inflated.
+const MAX_FOLDER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Git's modes for what is in a folder; the rest are files.
+const MODE_FOLDER: i32 = 0o040_000;
+const MODE_SYMLINK: i32 = 0o120_000;
+const MODE_SUBMODULE: i32 = 0o160_000;
+
+/// A commit that can be walked.
+pub(super) struct CommitTree<'r> {
+    repository: &'r Repository,
+    objects: Odb<'r>,
+    root: Oid,
+    operation: String,
+}
+
+impl<'r> CommitTree<'r> {
+    /// Opens a commit's tree.
+    pub(super) fn open(repository: &'r Repository, commit: Oid, operation: String) -> Result<Self, PortError> {
+        let root = repository.find_commit(commit).map(|commit| commit.tree_id());
+        let corrupt = |error: git2::Error| error::corrupt(&operation, "the commit", &error);
+        let (root, objects) = (root.map_err(corrupt)?, repository.odb().map_err(corrupt)?);
+        Ok(Self {
+            repository,
+            objects,
+            root,
+            operation,
+        })
+    }
+
+    /// Reads size and type of an object, without its content.
+    fn header(&self, id: Oid, wanted: ObjectType) -> Result<usize, PortError> {
+        match self.objects.read_header(id) {
+            Ok((size, found)) if found == wanted => Ok(size),
+            Ok((_, found)) => Err(self.malformed(&format!("object {id} is a {found} and should be a {wanted}"))),
+            Err(error) => Err(error::corrupt(&self.operation, &format!("object {id}"), &error)),
+        }
+    }
+
+    fn folder(&self, id: Oid) -> Result<git2::Tree<'r>, PortError> {
+        if self.header(id, ObjectType::Tree)? > MAX_FOLDER_BYTES {
+            let message = "a folder with too many files: refused whole; keep other files out of the targets' folders";
+            return Err(PortError::new(PortErrorKind::TooLarge, &*self.operation, message));
+        }
+        let corrupt = |error: git2::Error| error::corrupt(&self.operation, &format!("folder {id}"), &error);
+        self.repository.find_tree(id).map_err(corrupt)
+    }
+
+    fn child_of(&self, entry: &TreeEntry<'_>) -> Result<Child<Self>, PortError> {
+        let name = entry.name_bytes().to_vec();
+        // Git itself makes no such entries; joined to a path they would read as another file.
+        if name.is_empty() || name.contains(&b'/') || matches!(name.as_slice(), b"." | b"..") {
+            return Err(self.malformed("a folder has an entry whose name is a path"));
+        }
+        let leaf = |kind| Node::Leaf(kind, Leaf { id: entry.id(), kind });
+        let node = match entry.filemode() {
+            MODE_FOLDER => Node::Folder(entry.id()),
+            MODE_SYMLINK => leaf(EntryKind::Symlink),
+            MODE_SUBMODULE => leaf(EntryKind::Submodule),
+            _ => leaf(EntryKind::File),
+        };
+        Ok(Child { name, node })
+    }
+
+    fn malformed(&self, message: &str) -> PortError {
+        let message = format!("{message}: the repository is corrupt; run `git fsck` on it");
+        PortError::new(PortErrorKind::Malformed, &*self.operation, message)
+    }
+}
+
+/// What is no folder.
+pub(super) struct Leaf {
+    id: Oid,
+    kind: EntryKind,
+}
+
+impl Tree for CommitTree<'_> {
+    type Folder = Oid;
+    type Leaf = Leaf;
+
+    fn operation(&self) -> String {
+        self.operation.clone()
+    }
+
+    fn root(&self) -> Result<Oid, PortError> {
+        Ok(self.root)
+    }
+
+    fn child(&self, folder: &Oid, name: &str) -> Result<Option<Child<Self>>, PortError> {
+        self.folder(*folder)?
+            .get_name(name)
+            .map(|entry| self.child_of(&entry))
+            .transpose()
+    }
+
+    fn children(&self, folder: &Oid, most: usize) -> Result<Option<Vec<Child<Self>>>, PortError> {
+        let folder = self.folder(*folder)?;
+        if folder.len() > most {
+            return Ok(None);
+        }
+        folder
+            .iter()
+            .map(|entry| self.child_of(&entry))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    fn stat(&self, leaf: &Leaf) -> Result<(BlobId, u64), PortError> {
+        let size = match leaf.kind {
+            // Its object is a commit of another repository.
+            EntryKind::Submodule => 0,
+            EntryKind::File | EntryKind::Symlink | EntryKind::Other => self.header(leaf.id, ObjectType::Blob)?,
+        };
+        Ok((BlobId(leaf.id.as_bytes().to_vec()), size as u64))
+    }
+}
