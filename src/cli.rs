@@ -12,6 +12,7 @@ mod sandbox;
 mod schema;
 mod setup;
 mod status;
+mod stop;
 mod validate;
 
 use std::path::PathBuf;
@@ -112,11 +113,15 @@ pub fn main() -> ExitCode {
             // Help and version are answers; everything else is a mistake in the call. Nothing can be done about a
             // standard error that is closed.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
         }
     };
     let output = Output::new(cli.global.output, cli.global.color, cli.global.quiet);
-    match run(cli, &output) {
+    match run(cli, output) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             output.error(&failure.message());
@@ -125,25 +130,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
+fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = cli.global;
-    match cli.command {
-        Command::Completions(args) => completions::run(&args, &mut Cli::command(), output),
-        Command::Schema(args) => schema::run(&args, output),
-        command => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(async {
-                match command {
-                    Command::Demo(args) => demo::run(&args, &global, output).await,
-                    Command::Run => run::run(&global, output).await,
-                    Command::Plan(args) => plan::run(&args, &global, output).await,
-                    Command::Apply(args) => apply::run(&args, &global, output).await,
-                    Command::Validate(args) => validate::run(&args, &global, output).await,
-                    Command::Status(args) => status::run(&args, &global, output).await,
-                    Command::Sandbox(args) => sandbox::run(&args, output).await,
-                    Command::Schema(_) | Command::Completions(_) => Ok(Exit::Ok),
-                }
-            })
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::run(&args, &global, output).await,
+            Command::Run => run::run(&global, output).await,
+            Command::Plan(args) => plan::run(&args, &global, output).await,
+            Command::Apply(args) => apply::run(&args, &global, output).await,
+            Command::Validate(args) => validate::run(&args, &global, output).await,
+            Command::Status(args) => status::run(&args, &global, output).await,
+            Command::Sandbox(args) => sandbox::run(&args, output).await,
+            Command::Schema(args) => schema::run(&args, output),
+            Command::Completions(args) => completions::run(&args, &mut Cli::command(), output),
         }
-    }
+    })
 }

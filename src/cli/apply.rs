@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{Global, logging, run, setup};
+use super::stop::on_signal;
+use super::{Global, logging, setup};
 use crate::domain::CommitId;
 
 #[derive(Debug, Args)]
@@ -20,19 +21,20 @@ pub(super) struct ApplyArgs {
     acknowledge: Option<CommitId>,
 }
 
-pub(super) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
     let config = setup::config(global)?;
     let source = setup::source(&config, args.source.as_deref())?;
     let engine = setup::apply_engine(&config).await?;
     let desired = setup::desired(&source, &engine).await?;
     let policy = setup::policy(&config, args.acknowledge.clone());
+    let scope = setup::scope(global);
     let stop = CancellationToken::new();
     let report = tokio::select! {
         biased;
-        report = engine.apply(&desired, &setup::scope(global), &policy, &stop) => report,
+        report = engine.apply(&desired, &scope, &policy, &stop) => report,
         // Never ends before the pass does: it only tells it to stop.
-        never = run::on_signal(&stop) => match never? {},
+        never = on_signal(&stop) => match never? {},
     };
     output.report(&report)
 }

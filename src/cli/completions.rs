@@ -13,7 +13,7 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, command: &mut Command, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(args: &CompletionsArgs, command: &mut Command, output: Output) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "pinfold", &mut script);
     output.data(&String::from_utf8_lossy(&script))?;

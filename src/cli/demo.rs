@@ -1,7 +1,9 @@
 //! stub
+use super::Global;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::Global;
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {}
-pub(super) async fn run(_a: &DemoArgs, _g: &Global, _o: &Output) -> Result<Exit, Failure> { Ok(Exit::Ok) }
+pub(super) async fn run(_a: &DemoArgs, _g: &Global, _o: Output) -> Result<Exit, Failure> {
+    Ok(Exit::Ok)
+}

@@ -53,11 +53,17 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, error: anyhow::Error::msg(message.into()) }
+        Self {
+            exit: Exit::Usage,
+            error: anyhow::Error::msg(message.into()),
+        }
     }
 
     pub(super) fn error(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Error, error: anyhow::Error::msg(message.into()) }
+        Self {
+            exit: Exit::Error,
+            error: anyhow::Error::msg(message.into()),
+        }
     }
 
     /// Returns the error and its causes in one line.
@@ -68,7 +74,10 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { exit: Exit::Error, error: error.into() }
+        Self {
+            exit: Exit::Error,
+            error: error.into(),
+        }
     }
 }
 

@@ -7,13 +7,17 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat, LogLevel};
 
 /// Starts logging for the daemon.
-pub(super) fn daemon(log: &Log, verbose: u8) {
+pub(super) fn daemon(log: Log, verbose: u8) {
     let level = match (log.level, verbose) {
         (level, 0) => level,
         (level, 1) => level.max(LogLevel::Debug),
         (_, _) => LogLevel::Trace,
     };
-    let format = log.format.unwrap_or(if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
+    let format = log.format.unwrap_or(if std::io::stderr().is_terminal() {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    });
     start(format, level);
 }
 
@@ -36,8 +40,10 @@ fn start(format: LogFormat, level: LogLevel) {
     };
     // Other crates speak only in trouble: at their finer levels the SDK writes requests, with what is in them.
     let filter = EnvFilter::new(format!("warn,pinfold={level}"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     // A second start, as in tests, leaves the first in force.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

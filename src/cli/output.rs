@@ -31,7 +31,7 @@ impl Output {
     }
 
     /// Prints a result.
-    pub(super) fn data(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn data(self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::new(std::io::stdout(), self.choice);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             // Whoever read the result has enough, as `head` does.
@@ -41,19 +41,19 @@ impl Output {
     }
 
     /// Prints a result as JSON.
-    pub(super) fn json(&self, value: &Value) -> Result<(), Failure> {
+    pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
         self.data(&format!("{value:#}\n"))
     }
 
     /// Prints something beside the result.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.quiet {
             self.to_stderr(&format!("{text}\n"));
         }
     }
 
     /// Prints an error, in one line.
-    pub(super) fn error(&self, message: &str) {
+    pub(super) fn error(self, message: &str) {
         self.to_stderr(&format!("{ERROR}error:{ERROR:#} {message}\n"));
     }
 
@@ -63,7 +63,7 @@ impl Output {
     }
 
     /// Prints a report, and its failed targets as errors. Returns how the command ends.
-    pub(super) fn report(&self, report: &Report) -> Result<Exit, Failure> {
+    pub(super) fn report(self, report: &Report) -> Result<Exit, Failure> {
         match self.format {
             OutputFormat::Text => self.data(&report.to_text())?,
             OutputFormat::Json => self.json(&report.to_json())?,

@@ -18,7 +18,7 @@ pub(super) struct PlanArgs {
     pub(super) detailed_exitcode: bool,
 }
 
-pub(super) async fn run(args: &PlanArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &PlanArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
     let result = plan(args, global, output).await;
     if !args.detailed_exitcode {
@@ -28,16 +28,24 @@ pub(super) async fn run(args: &PlanArgs, global: &Global, output: &Output) -> Re
     match result {
         Ok(Exit::Differs) => Ok(Exit::Error),
         Ok(Exit::Error) => Ok(Exit::Differs),
-        Err(Failure { exit: Exit::Error, error }) => Err(Failure { exit: Exit::Differs, error }),
+        Err(Failure {
+            exit: Exit::Error,
+            error,
+        }) => Err(Failure {
+            exit: Exit::Differs,
+            error,
+        }),
         other => other,
     }
 }
 
-async fn plan(args: &PlanArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+async fn plan(args: &PlanArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = setup::config(global)?;
     let source = setup::source(&config, args.source.as_deref())?;
     let engine = setup::plan_engine(&config).await?;
     let desired = setup::desired(&source, &engine).await?;
-    let report = engine.plan(&desired, &setup::scope(global), &setup::policy(&config, None)).await;
+    let report = engine
+        .plan(&desired, &setup::scope(global), &setup::policy(&config, None))
+        .await;
     output.report(&report)
 }

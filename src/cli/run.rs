@@ -1,24 +1,24 @@
 //! `pinfold run`: the daemon. Wires schedules, loop and HTTP together, and ends them in order on a signal.
 
-use std::convert::Infallible;
-
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::stop::on_signal;
 use super::{Global, logging, setup};
 use crate::adapters::cron::Cron;
 use crate::config::Config;
 use crate::http::Server;
 use crate::reconcile::{Driver, DriverPolicy, Nudge, StatusBoard};
 
-pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = setup::config(global)?;
-    logging::daemon(&config.log, global.verbose);
+    logging::daemon(config.log, global.verbose);
     if global.function.is_some() {
-        return Err(Failure::usage("the daemon looks after all functions: narrow the target's `functions` instead"));
+        return Err(Failure::usage(
+            "the daemon looks after all functions: narrow the target's `functions` instead",
+        ));
     }
     let listener = TcpListener::bind(config.http.listen)
         .await
@@ -46,30 +46,23 @@ pub(super) async fn serve(
     let nudge = Nudge::default();
     let cron = Cron::start().await?;
     let (for_source, for_sweep) = (nudge.clone(), nudge.clone());
-    cron.every(config.schedule.git.as_str(), move || for_source.source()).await?;
-    cron.every(config.schedule.sweep.as_str(), move || for_sweep.sweep()).await?;
-    let policy = DriverPolicy { mode: config.mode, change_limit: config.limits.max_changed_functions };
+    cron.every(config.schedule.git.as_str(), move || for_source.source())
+        .await?;
+    cron.every(config.schedule.sweep.as_str(), move || for_sweep.sweep())
+        .await?;
+    let policy = DriverPolicy {
+        mode: config.mode,
+        change_limit: config.limits.max_changed_functions,
+    };
     let driver = Driver::new(source, engine, policy, nudge, status.clone());
     // The probes are answered for as long as the last steps take.
     let server_stop = CancellationToken::new();
-    let server = Server { status, telemetry }.serve(listener, server_stop.clone());
+    let serving = Server { status, telemetry }.serve(listener, server_stop.clone());
     let work = async {
         driver.run(stop).await;
         server_stop.cancel();
     };
-    let ((), served) = tokio::join!(work, server);
+    let ((), served) = tokio::join!(work, serving);
     cron.stop().await?;
     Ok(served?)
-}
-
-/// Cancels `stop` at the first SIGTERM or interrupt, and never returns: the work ends by itself.
-pub(super) async fn on_signal(stop: &CancellationToken) -> Result<Infallible, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    stop.cancel();
-    std::future::pending().await
 }

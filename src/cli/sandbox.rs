@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::run::on_signal;
+use super::stop::on_signal;
 use crate::sandbox::{Options, Profile, Sandbox};
 
 #[derive(Debug, Args)]
@@ -42,12 +42,16 @@ impl From<Like> for Profile {
     }
 }
 
-pub(super) async fn run(args: &SandboxArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &SandboxArgs, output: Output) -> Result<Exit, Failure> {
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| Failure::error(format!("cannot listen on {}: {error}", args.listen)))?;
     output.data(&format!("listening on http://{}\n", listener.local_addr()?))?;
-    let options = Options { quotas: args.quotas.into(), latency: args.latency.into(), ..Options::default() };
+    let options = Options {
+        quotas: args.quotas.into(),
+        latency: args.latency.into(),
+        ..Options::default()
+    };
     let stop = CancellationToken::new();
     tokio::select! {
         biased;

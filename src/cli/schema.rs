@@ -24,7 +24,7 @@ enum Format {
     Config,
 }
 
-pub(super) fn run(args: &SchemaArgs, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(args: &SchemaArgs, output: Output) -> Result<Exit, Failure> {
     let schema = match args.format {
         Some(Format::Function) => manifest::function_schema(),
         Some(Format::Defaults) => manifest::defaults_schema(),

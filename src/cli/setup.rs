@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::exit::{Failure, source_failure};
 use super::Global;
+use super::exit::{Failure, source_failure};
 use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::folder::FolderSource;
@@ -29,10 +29,17 @@ pub(super) fn config(global: &Global) -> Result<Config, Failure> {
     })?;
     let mut config = Config::load(path)?;
     if let Some(wanted) = &global.target {
-        let all: Vec<String> = config.targets.iter().map(|target| target.target.name.to_string()).collect();
+        let all: Vec<String> = config
+            .targets
+            .iter()
+            .map(|target| target.target.name.to_string())
+            .collect();
         config.targets.retain(|target| target.target.name == *wanted);
         if config.targets.is_empty() {
-            return Err(Failure::usage(format!("the configuration has no target {wanted}: it has {}", all.join(", "))));
+            return Err(Failure::usage(format!(
+                "the configuration has no target {wanted}: it has {}",
+                all.join(", ")
+            )));
         }
     }
     Ok(config)
@@ -40,7 +47,9 @@ pub(super) fn config(global: &Global) -> Result<Config, Failure> {
 
 /// Returns what a pass looks at.
 pub(super) fn scope(global: &Global) -> Scope {
-    Scope { functions: global.function.clone() }
+    Scope {
+        functions: global.function.clone(),
+    }
 }
 
 /// Returns what a pass may do.
@@ -104,7 +113,9 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
         cache_dir: repository.cache_dir,
         force_push: repository.force_push,
     };
-    GitSource::new(settings).map(|git| Source::Git(Box::new(git))).map_err(|error| source_failure(&error))
+    GitSource::new(settings)
+        .map(|git| Source::Git(Box::new(git)))
+        .map_err(|error| source_failure(&error))
 }
 
 /// Reads the desired state as it is now.
@@ -113,7 +124,9 @@ pub(super) async fn desired<L, A>(
     engine: &Engine<L, A, SystemClock>,
 ) -> Result<DesiredState, Failure> {
     let head = source.head().await.map_err(|error| source_failure(&error))?;
-    load(source, head, &engine.targets(), &mut ManifestCache::default()).await.map_err(|error| source_failure(&error))
+    load(source, head, &engine.targets(), &mut ManifestCache::default())
+        .await
+        .map_err(|error| source_failure(&error))
 }
 
 /// Builds an engine that can only read: there is no writer in it.
@@ -150,7 +163,11 @@ async fn engine<L>(
 fn access(target: &TargetConfig) -> Result<Access, Failure> {
     let name = &target.target.name;
     Ok(Access {
-        region: target.target.region.clone().ok_or_else(|| Failure::error(format!("target {name} has no region")))?,
+        region: target
+            .target
+            .region
+            .clone()
+            .ok_or_else(|| Failure::error(format!("target {name} has no region")))?,
         account: target.target.account.clone(),
         role_arn: target.role_arn.clone(),
         external_id: target.external_id.clone(),

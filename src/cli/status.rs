@@ -26,11 +26,16 @@ const LARGEST: usize = 256 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// Where the daemon answers
-    #[arg(long, env = "PINFOLD_URL", default_value = "http://127.0.0.1:8420", value_name = "URL")]
+    #[arg(
+        long,
+        env = "PINFOLD_URL",
+        default_value = "http://127.0.0.1:8420",
+        value_name = "URL"
+    )]
     url: String,
 }
 
-pub(super) async fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
     let url = format!("{}/api/v1/status", args.url.trim_end_matches('/'));
     let media = match output.format {
@@ -48,7 +53,9 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, output: &Output) -> 
     match (answer.status, answer.in_sync) {
         (200, true) => Ok(Exit::Ok),
         (200, false) => Ok(Exit::Differs),
-        (status, _) => Err(Failure::error(format!("{url}: the daemon has nothing to show yet (HTTP status {status})"))),
+        (status, _) => Err(Failure::error(format!(
+            "{url}: the daemon has nothing to show yet (HTTP status {status})"
+        ))),
     }
 }
 
@@ -59,7 +66,11 @@ struct Answer {
 }
 
 async fn ask(url: &str, media: &str) -> anyhow::Result<Answer> {
-    let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+    let connector = HttpsConnectorBuilder::new()
+        .with_native_roots()?
+        .https_or_http()
+        .enable_http1()
+        .build();
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
     let request = Request::get(url).header(ACCEPT, media).body(Empty::new())?;
     let response = client.request(request).await?;
@@ -67,6 +78,13 @@ async fn ask(url: &str, media: &str) -> anyhow::Result<Answer> {
     let marker = response.headers().get(IN_SYNC_HEADER);
     anyhow::ensure!(marker.is_some(), "this is not a Pinfold daemon (HTTP status {status})");
     let in_sync = marker.is_some_and(|value| value.as_bytes() == b"true");
-    let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|error| anyhow::anyhow!(error))?;
-    Ok(Answer { status, in_sync, body: body.to_bytes() })
+    let body = Limited::new(response.into_body(), LARGEST)
+        .collect()
+        .await
+        .map_err(|error| anyhow::anyhow!(error))?;
+    Ok(Answer {
+        status,
+        in_sync,
+        body: body.to_bytes(),
+    })
 }

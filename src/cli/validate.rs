@@ -22,7 +22,7 @@ pub(super) struct ValidateArgs {
     dir: PathBuf,
 }
 
-pub(super) async fn run(args: &ValidateArgs, global: &Global, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &ValidateArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
     let source = FolderSource::new(&args.dir);
     let targets = targets(&source, global).await?;
@@ -45,9 +45,16 @@ pub(super) async fn run(args: &ValidateArgs, global: &Global, output: &Output) -
 /// Returns the configuration's targets, or without one each folder of the first level.
 async fn targets(source: &FolderSource, global: &Global) -> Result<Vec<Target>, Failure> {
     if global.config.is_some() {
-        return Ok(setup::config(global)?.targets.into_iter().map(|target| target.target).collect());
+        return Ok(setup::config(global)?
+            .targets
+            .into_iter()
+            .map(|target| target.target)
+            .collect());
     }
-    let tree = source.tree(None, &[String::new()]).await.map_err(|error| source_failure(&error))?;
+    let tree = source
+        .tree(None, &[String::new()])
+        .await
+        .map_err(|error| source_failure(&error))?;
     let mut targets = manifest::targets_of(&tree);
     if let Some(wanted) = &global.target {
         targets.retain(|target| target.name == *wanted);
@@ -58,7 +65,7 @@ async fn targets(source: &FolderSource, global: &Global) -> Result<Vec<Target>, 
     Ok(targets)
 }
 
-fn print(desired: &DesiredState, targets: &[Target], output: &Output) -> Result<(), Failure> {
+fn print(desired: &DesiredState, targets: &[Target], output: Output) -> Result<(), Failure> {
     let functions = desired.functions.len() + desired.faulty.len();
     match output.format {
         OutputFormat::Json => output.json(&json!({
@@ -70,7 +77,10 @@ fn print(desired: &DesiredState, targets: &[Target], output: &Output) -> Result<
             if targets.is_empty() {
                 output.note("no folder of the first level holds manifests; --config names targets elsewhere");
             }
-            output.data(&format!("{functions} functions in {} targets, no faults\n", targets.len()))
+            output.data(&format!(
+                "{functions} functions in {} targets, no faults\n",
+                targets.len()
+            ))
         }
         OutputFormat::Text => output.data(&faults_text(&desired.faults)),
     }

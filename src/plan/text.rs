@@ -31,7 +31,15 @@ impl Report {
         if !self.functions.is_empty() {
             parts.push(self.table());
         }
-        parts.extend(self.functions.iter().filter_map(FunctionReport::details));
+        // What is said of a whole target need not be said of each of its functions.
+        let failed =
+            |function: &&FunctionReport| self.failed_targets.iter().any(|one| one.target == function.key.target);
+        parts.extend(
+            self.functions
+                .iter()
+                .filter(|one| !failed(one))
+                .filter_map(FunctionReport::details),
+        );
         if !self.faults.is_empty() {
             parts.push(faults_text(&self.faults));
         }

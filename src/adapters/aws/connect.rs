@@ -87,7 +87,11 @@ impl Limiters {
         let key = (
             who.unwrap_or_default(),
             access.region.to_string(),
-            access.endpoint_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            access
+                .endpoint_url
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         );
         let limits = self.limits;
         let pair = self.pairs.entry(key).or_insert_with(|| {
@@ -167,7 +171,10 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
     }
     let (function_limiter, control_limiter) = limiters.pair(access);
     // The environment may name an endpoint too (AWS_ENDPOINT_URL); the SDK has read it.
-    let s3_endpoint = access.s3_endpoint_url.clone().or_else(|| sdk.endpoint_url().and_then(|url| url.parse().ok()));
+    let s3_endpoint = access
+        .s3_endpoint_url
+        .clone()
+        .or_else(|| sdk.endpoint_url().and_then(|url| url.parse().ok()));
     let expected_account = access.account.clone().filter(|_| access.endpoint_url.is_none());
     Connection {
         sdk,

@@ -146,13 +146,15 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let one = error.to_string();
-        if !text.contains(&one) {
+        cause = error.source();
+        // The HTTP client's outer layers only say that something inside them failed.
+        let hull = cause.is_some() && (one.starts_with("io error") || one.starts_with("client error ("));
+        if !hull && !text.contains(&one) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
             text.push_str(&one);
         }
-        cause = error.source();
     }
     text
 }
