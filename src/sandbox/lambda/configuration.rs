@@ -1,10 +1,8 @@
 //! The configuration of a function: how input members become what replies show, and `UpdateFunctionConfiguration`.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
-use super::model::{Config, VersionNumber};
+use super::model::{Config, Members, VersionNumber};
 use super::name::Target;
 use super::request::UpdateFunctionConfiguration;
 use super::{Context, Lambda, LambdaError, Reply, check_revision, refuse_if_busy, version};
@@ -28,7 +26,7 @@ const PLAIN: [&str; 14] = [
 ];
 
 /// What Lambda fills in for a function that says nothing.
-pub(super) fn defaults(function: &str) -> Config {
+pub(super) fn defaults(function: &str) -> Members {
     let Value::Object(config) = json!({
         "Timeout": 3,
         "MemorySize": 128,
@@ -39,13 +37,13 @@ pub(super) fn defaults(function: &str) -> Config {
         "SnapStart": { "ApplyOn": "None" },
         "LoggingConfig": { "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{function}") },
     }) else {
-        return Config::new();
+        return Members::new();
     };
     config
 }
 
 /// Takes the members of a request over into a configuration.
-pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<(), LambdaError> {
+pub(super) fn merge(config: &mut Members, input: Map<String, Value>) -> Result<(), LambdaError> {
     check(&input)?;
     for (name, value) in input {
         if value.is_null() {
@@ -136,7 +134,7 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
     Ok(())
 }
 
-fn set(config: &mut Config, name: &str, value: Option<Value>) {
+fn set(config: &mut Members, name: &str, value: Option<Value>) {
     match value {
         Some(value) => config.insert(name.to_owned(), value),
         None => config.remove(name),
@@ -224,7 +222,9 @@ impl Lambda {
         // These cannot be changed by this operation.
         members.remove("PackageType");
         members.remove("Architectures");
-        merge(Arc::make_mut(&mut found.function.latest.config), members)?;
+        let mut config = found.function.latest.config.members();
+        merge(&mut config, members)?;
+        found.function.latest.config = Config::new(config);
         found.begin_update(context);
         if let Some(description) = input.description {
             found.function.latest.description = description;

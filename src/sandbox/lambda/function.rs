@@ -1,14 +1,13 @@
 //! Functions as a whole: create, read, list and delete.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::super::s3::S3;
 use super::code::{check_architectures, fetch};
 use super::configuration::{defaults, merge};
-use super::model::{Function, Origin, State, Version, VersionNumber};
+use super::model::{Config, Function, Origin, State, Version, VersionNumber};
 use super::name::{Target, page_size};
 use super::request::{CreateFunction, FunctionInput, ListInput};
 use super::view::{self, Detail};
@@ -50,7 +49,7 @@ impl Lambda {
             ));
         }
         let latest = Version {
-            config: Arc::new(config),
+            config: Config::new(config),
             description: input.description.unwrap_or_default(),
             code,
             revision_id: self.ids.uuid(),

@@ -125,11 +125,12 @@ impl Lambda {
 
 impl Found<'_> {
     fn has_snap_start(&self) -> bool {
-        self.function
+        let snap_start = self
+            .function
             .latest
             .config
             .get("SnapStart")
-            .and_then(|snap_start| snap_start.get("ApplyOn"))
-            == Some(&json!("PublishedVersions"))
+            .unwrap_or_default();
+        snap_start["ApplyOn"] == "PublishedVersions"
     }
 }
