@@ -568,3 +568,24 @@ async fn the_server_stops_when_told_even_while_calls_wait() {
     let (served, (), ()) = tokio::join!(sandbox.serve(listener, stop.clone()), call, end);
     served.unwrap();
 }
+
+#[tokio::test]
+async fn somebody_elses_update_can_be_seeded() {
+    let world = World::new().await;
+    world.function("1").await;
+    let busy = world
+        .sandbox
+        .place("us-east-1")
+        .lasting(WINDOW)
+        .failing("InternalError", "no luck");
+    busy.update_code("f", &Code::zip(zip("2"))).unwrap();
+    assert_eq!(
+        refusal(world.update_call("3").send().await),
+        (409, "ResourceConflictException".to_owned())
+    );
+    world.settle();
+    assert_eq!(
+        world.get(None).await.last_update_status(),
+        Some(&LastUpdateStatus::Failed)
+    );
+}

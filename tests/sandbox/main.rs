@@ -7,6 +7,8 @@ mod api;
 #[cfg(test)]
 mod delete;
 #[cfg(test)]
+mod folder;
+#[cfg(test)]
 mod function;
 #[cfg(test)]
 mod listing;

@@ -663,3 +663,69 @@ async fn metadata_stays_with_the_object() {
         .unwrap();
     assert_eq!(attributes.object_size(), Some(1));
 }
+
+#[tokio::test]
+async fn a_part_carries_the_algorithm_that_the_upload_named() {
+    let world = World::new().await;
+    world.bucket("b1b").await;
+    let upload = world.s3.create_multipart_upload().bucket("b1b").key("big");
+    let upload = upload
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
+        .send()
+        .await
+        .unwrap();
+    let part = world
+        .s3
+        .upload_part()
+        .bucket("b1b")
+        .key("big")
+        .set_upload_id(upload.upload_id)
+        .part_number(1);
+    let part = part
+        .checksum_algorithm(ChecksumAlgorithm::Crc32)
+        .body(Bytes::from_static(b"x").into());
+    assert_eq!(
+        refusal(part.send().await),
+        (400, "InvalidRequest".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_stream_of_unknown_checksum_is_taken_with_its_trailer() {
+    let world = World::new().await;
+    world.bucket("b1b").await;
+    // A body that is read from a file is sent in chunks, with its checksum behind it.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), vec![7_u8; 300_000]).unwrap();
+    let body = aws_sdk_s3::primitives::ByteStream::from_path(file.path())
+        .await
+        .unwrap();
+    let put = world
+        .s3
+        .put_object()
+        .bucket("b1b")
+        .key("k")
+        .checksum_algorithm(ChecksumAlgorithm::Sha256);
+    let put = put
+        .content_encoding("gzip")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        put.checksum_sha256(),
+        Some(sha(&vec![7_u8; 300_000]).as_str())
+    );
+    let head = world
+        .s3
+        .head_object()
+        .bucket("b1b")
+        .key("k")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (head.content_length(), head.content_encoding()),
+        (Some(300_000), Some("gzip"))
+    );
+}

@@ -254,6 +254,12 @@ impl Lambda {
                 &arn,
             )));
         }
+        if input.publish_to.is_some() {
+            // Only functions on managed instances publish elsewhere. AWS finds that out when $LATEST is updated already.
+            return Err(LambdaError::invalid(
+                "PublishTo is not supported for this function.",
+            ));
+        }
         let number = found.publish(None);
         if let Some(version) = found.function.versions.get_mut(&number) {
             // Waiting for $LATEST alone is not enough: this version has a state of its own and a later revision.
