@@ -729,3 +729,36 @@ async fn a_stream_of_unknown_checksum_is_taken_with_its_trailer() {
         (Some(300_000), Some("gzip"))
     );
 }
+
+#[tokio::test]
+async fn without_a_checksum_s3_attaches_its_own() {
+    use aws_sdk_s3::config::RequestChecksumCalculation;
+    let world = World::new().await;
+    world.bucket("b1b").await;
+    let config = world.s3.config().to_builder();
+    let config = config
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .build();
+    let plain = aws_sdk_s3::Client::from_conf(config);
+    plain
+        .put_object()
+        .bucket("b1b")
+        .key("k")
+        .body(Bytes::from_static(b"x").into())
+        .send()
+        .await
+        .unwrap();
+    let head = plain
+        .head_object()
+        .bucket("b1b")
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await
+        .unwrap();
+    assert!(head.checksum_crc64_nvme().is_some());
+    assert_eq!(
+        (head.checksum_sha256(), head.checksum_type()),
+        (None, Some(&ChecksumType::FullObject))
+    );
+}

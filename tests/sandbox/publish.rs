@@ -299,3 +299,34 @@ async fn a_description_at_publishing_leaves_latest_alone() {
     assert_eq!(reply.description(), Some("first"));
     assert_eq!(world.get(None).await.description(), Some(""));
 }
+
+#[tokio::test]
+async fn a_description_has_256_characters_at_most() {
+    let world = World::new().await;
+    world.function("1").await;
+    let publish = |length| {
+        world
+            .lambda
+            .publish_version()
+            .function_name("f")
+            .description("é".repeat(length))
+    };
+    assert_eq!(
+        refusal(publish(257).send().await),
+        (400, "ValidationException".to_owned())
+    );
+    assert_eq!(publish(256).send().await.unwrap().version(), Some("1"));
+}
+
+#[tokio::test]
+async fn publishing_after_an_update_with_publish_answers_with_its_version() {
+    let world = World::new().await;
+    world.function("1").await;
+    let made = world.update_call("2").publish(true).send().await.unwrap();
+    let again = world
+        .lambda
+        .publish_version()
+        .function_name("f")
+        .code_sha256(sha(&zip("2")));
+    assert_eq!(again.send().await.unwrap().version(), made.version());
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::model::{Alias, Function, VersionNumber};
-use super::name::{Target, check_alias, page_size};
+use super::name::{Target, check_alias, check_description, page_size};
 use super::request::{AliasInput, ListInput, RoutingConfig};
 use super::{Context, ErrorKind, Lambda, LambdaError, Reply, check_revision, view};
 
@@ -97,6 +97,7 @@ impl Lambda {
     pub(super) fn create_alias(&mut self, context: &Context, input: &AliasInput) -> super::Result {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
+        check_description(input.description.as_deref())?;
         let Some(version) = input.function_version.as_deref() else {
             return Err(LambdaError::validation(
                 "null",
@@ -141,6 +142,7 @@ impl Lambda {
     pub(super) fn update_alias(&mut self, context: &Context, input: &AliasInput) -> super::Result {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
+        check_description(input.description.as_deref())?;
         let version = input
             .function_version
             .as_deref()

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Config, Members, VersionNumber};
-use super::name::Target;
+use super::name::{Target, check_description};
 use super::request::UpdateFunctionConfiguration;
 use super::{Context, Lambda, LambdaError, Reply, check_revision, refuse_if_busy, version};
 
 /// Members that replies show as requests gave them.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "Role",
     "Handler",
     "Runtime",
@@ -23,6 +23,7 @@ const PLAIN: [&str; 14] = [
     "CapacityProviderConfig",
     "DurableConfig",
     "AcceleratorConfig",
+    "RuntimeConfig",
 ];
 
 /// What Lambda fills in for a function that says nothing.
@@ -143,8 +144,8 @@ fn set(config: &mut Members, name: &str, value: Option<Value>) {
 
 fn check(input: &Map<String, Value>) -> Result<(), LambdaError> {
     for (name, member, low, high) in [
-        ("Timeout", "timeout", 1, 900),
-        ("MemorySize", "memorySize", 128, 10_240),
+        ("Timeout", "timeout", 1, 5400),
+        ("MemorySize", "memorySize", 128, 32_768),
     ] {
         let Some(number) = input.get(name).and_then(Value::as_i64) else {
             continue;
@@ -212,6 +213,7 @@ impl Lambda {
     ) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         check(&input.config)?;
+        check_description(input.description.as_deref())?;
         let mut found = self.find(context, &name)?;
         check_revision(
             input.revision_id.as_deref(),

@@ -8,7 +8,7 @@ use super::super::s3::S3;
 use super::code::{check_architectures, fetch};
 use super::configuration::{defaults, merge};
 use super::model::{Config, Function, Origin, State, Version, VersionNumber};
-use super::name::{Target, page_size};
+use super::name::{Target, check_description, page_size};
 use super::request::{CreateFunction, FunctionInput, ListInput};
 use super::view::{self, Detail};
 use super::{Context, Found, Lambda, LambdaError, Reply, version};
@@ -21,6 +21,7 @@ impl Lambda {
         input: CreateFunction,
     ) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
+        check_description(input.description.as_deref())?;
         let mut config = defaults(&name);
         if !input.config.contains_key("Role") {
             return Err(LambdaError::validation("null", "role", "not be null"));

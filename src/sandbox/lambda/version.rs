@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Function, LastUpdate, State, VersionNumber};
-use super::name::{Target, page_size};
+use super::name::{Target, check_description, page_size};
 use super::request::{ListInput, PublishVersion};
 use super::view::{self, Detail};
 use super::{Context, Found, Lambda, LambdaError, Reply, check_revision, refuse_if_busy};
@@ -43,6 +43,7 @@ impl Lambda {
         input: &PublishVersion,
     ) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
+        check_description(input.description.as_deref())?;
         let mut found = self.find(context, &name)?;
         // Where both guards are wrong the stale revision is reported, and both hold even with nothing to publish.
         check_revision(
