@@ -45,10 +45,10 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
     match error.class() {
         ErrorClass::Http => http(error.message()),
         ErrorClass::Ssl => (K::Unreachable, TLS),
-        ErrorClass::Ssh => (
-            K::Unreachable,
-            "check the host, repository.auth.sshKeyFile (no passphrase) and the server",
-        ),
+        // What the server's own program says before it ends.
+        ErrorClass::Ssh if error.code() == ErrorCode::Eof => (K::NotFound, REPOSITORY),
+        ErrorClass::Ssh if error.message().starts_with("failed to authenticate") => (K::Credentials, KEY),
+        ErrorClass::Ssh => (K::Unreachable, "check the host, the port and the server"),
         ErrorClass::Net if error.message().starts_with("remote error:") => (K::NotFound, REPOSITORY),
         ErrorClass::Net if error.message().starts_with("cannot redirect") => (K::Invalid, REDIRECT),
         ErrorClass::Net if error.code() == ErrorCode::Eof => (K::NotFound, REPOSITORY),
@@ -65,6 +65,7 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
     }
 }
 
+const KEY: &str = "check repository.auth.sshKeyFile: a private key without a passphrase";
 const TLS: &str = "check the server's certificate; an authority of your own goes into repository.caFile";
 const REPOSITORY: &str =
     "no such repository, or the credentials may not see it: check repository.url and repository.auth";

@@ -1,7 +1,6 @@
 //! Repositories to fetch from: hermetic, with the same commit ids on every run.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
@@ -32,7 +31,7 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn new() -> Self {
         // Before the first use of libgit2, so that the developer's own configuration plays no part.
-        process::prepare(None, Path::new("/nonexistent")).unwrap();
+        process::prepare(None, None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).initial_head("main");
@@ -79,11 +78,6 @@ impl Origin {
         let reference = format!("refs/heads/{branch}");
         self.repository.reference(&reference, commit, true, "test").unwrap();
         commit
-    }
-
-    /// Takes the repository away, as an outage would.
-    pub(super) fn remove(&self) {
-        fs::remove_dir_all(self.folder.path()).unwrap();
     }
 
     /// Loses all objects of one type.
