@@ -115,7 +115,7 @@ impl Snapshots {
             self.renew(&mut mirror, deadline)?;
         }
         if !mirror.has(commit)? {
-            self.fetch(&mut mirror, deadline)?;
+            self.fetch(&mut mirror, commit, deadline)?;
         }
         // An object that is there in name only keeps a fetch from bringing it.
         if !mirror.has(commit)? && !mirror.fresh {
@@ -183,12 +183,18 @@ impl Snapshots {
     }
 
     /// Fetches the branch, into a new mirror where the old one has grown crowded or cannot take it.
-    fn fetch(&self, mirror: &mut Mirror<'_>, deadline: Deadline) -> Result<(), PortError> {
+    fn fetch(&self, mirror: &mut Mirror<'_>, commit: Oid, deadline: Deadline) -> Result<(), PortError> {
         if !mirror.fresh && mirror.place.crowded() {
-            return self.renew(mirror, deadline);
+            match self.renew(mirror, deadline) {
+                // Another process is reading; a crowded mirror is slow, and serves until the next time.
+                Err(error) if error.kind == PortErrorKind::Conflict => {}
+                other => return other,
+            }
         }
         match self.remote.fetch(mirror.repository()?, deadline) {
             Ok(()) => Ok(()),
+            // Another process was quicker with the reference; the objects are here.
+            Err(failure) if failure.mirror_suspect && mirror.has(commit)? => Ok(()),
             Err(failure) if failure.mirror_suspect && !mirror.fresh => self.renew(mirror, deadline),
             Err(failure) => Err(failure.error),
         }

@@ -459,3 +459,78 @@ async fn only_names_of_blobs_can_be_read() {
     assert_eq!(kind(vec![7; 20]).await, PortErrorKind::Malformed);
     assert_eq!(source.contents(&[]).await.unwrap(), Vec::<Vec<u8>>::new());
 }
+
+#[tokio::test]
+async fn a_folder_that_is_too_large_is_not_even_inflated() {
+    let origin = Origin::new();
+    origin.commit_raw_tree("main", &vec![0; 17 * 1024 * 1024]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let head = source.head().await.unwrap();
+    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::TooLarge, "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_path_is_malformed() {
+    for name in ["prod/x.yaml", ".."] {
+        let origin = Origin::new();
+        let blob = origin.commit("other", &[("x", "x")], &[]);
+        let mut tree = format!("100644 {name}\0").into_bytes();
+        tree.extend_from_slice(blob.as_bytes());
+        origin.commit_raw_tree("main", &tree);
+        let source = GitSource::new(settings(&origin.path())).unwrap();
+        let head = source.head().await.unwrap();
+        let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Malformed, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_may_share_a_cache() {
+    let origin = Origin::new();
+    let server = Server::start(&origin.path());
+    let cache = tempfile::tempdir().unwrap();
+    let source = || {
+        GitSource::new(GitSettings {
+            cache_dir: Some(cache.path().to_owned()),
+            ..settings(&server.url)
+        })
+        .unwrap()
+    };
+    let sources = [source(), source(), source()];
+    let mut last = origin.commit("main", &[("a.yaml", "0")], &[]);
+    for number in 1..5 {
+        let [a, b, c] = &sources;
+        let trees = tokio::join!(tree_at_head(a), tree_at_head(b), tree_at_head(c));
+        assert_eq!(trees.0, trees.1);
+        assert_eq!(trees.1, trees.2);
+        last = origin.commit("main", &[("a.yaml", &number.to_string())], &[last]);
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_another_process_is_using_is_not_replaced() {
+    let origin = Origin::new();
+    let server = Server::start(&origin.path());
+    let cache = tempfile::tempdir().unwrap();
+    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().to_owned()),
+        ..settings(&server.url)
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let packs = mirror(cache.path()).join("objects/pack");
+    for number in 0..=200 {
+        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
+    }
+    let Store::Mirror(place) = &source.snapshots.store else {
+        panic!("no mirror")
+    };
+    let other = place.lock().unwrap();
+    origin.commit("main", &[("a.yaml", "2")], &[first]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["2"]);
+    assert!(fs::read_dir(packs).unwrap().count() > 200);
+    drop(other);
+}

@@ -80,6 +80,18 @@ impl Origin {
         commit
     }
 
+    /// Makes a commit of a tree that Git itself would not write.
+    pub(super) fn commit_raw_tree(&self, branch: &str, tree: &[u8]) -> Oid {
+        let objects = self.repository.odb().unwrap();
+        let tree = objects.write(ObjectType::Tree, tree).unwrap();
+        let author = "Test <test@example.com> 1700000000 +0000";
+        let commit = format!("tree {tree}\nauthor {author}\ncommitter {author}\n\ntest\n");
+        let commit = objects.write(ObjectType::Commit, commit.as_bytes()).unwrap();
+        let reference = format!("refs/heads/{branch}");
+        self.repository.reference(&reference, commit, true, "test").unwrap();
+        commit
+    }
+
     /// Loses all objects of one type.
     pub(super) fn lose(&self, kind: ObjectType) {
         let objects = self.repository.odb().unwrap();
