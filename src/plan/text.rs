@@ -219,6 +219,14 @@ fn step_text(report: &StepReport) -> String {
         Step::CreateAlias { alias, to: version } => format!("{alias} at {}", to(version)),
         Step::MoveAlias {
             alias,
+            from: FunctionVersion::Number(from),
+            to: version,
+            ..
+        } if version.known() == Some(*from) => {
+            format!("{alias} stays at version {from}, without weights")
+        }
+        Step::MoveAlias {
+            alias,
             from,
             to: version,
             ..

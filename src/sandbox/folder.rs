@@ -157,12 +157,7 @@ impl Place {
         Ok(seeded)
     }
 
-    fn seed_manifest(
-        &self,
-        folder: &Folder,
-        manifest: &Manifest,
-        seeded: &mut Seeded,
-    ) -> Result<(), FolderError> {
+    fn seed_manifest(&self, folder: &Folder, manifest: &Manifest, seeded: &mut Seeded) -> Result<(), FolderError> {
         let name = manifest.name.as_str();
         let failed = |source| FolderError::Lambda {
             function: name.to_owned(),
@@ -194,8 +189,7 @@ impl Place {
         for release in order {
             let code = self.artifact(folder, name, release, seeded)?;
             if numbers.is_empty() {
-                self.create_function(NewFunction::new(name, code))
-                    .map_err(failed)?;
+                self.create_function(NewFunction::new(name, code)).map_err(failed)?;
                 seeded.functions += 1;
             } else {
                 self.update_code(name, &code).map_err(failed)?;
@@ -228,10 +222,7 @@ impl Place {
             .replace("{target}", &folder.target)
             .replace("{region}", self.region())
             .replace("{account}", self.account_id());
-        let Some((bucket, key)) = filled
-            .strip_prefix("s3://")
-            .and_then(|address| address.split_once('/'))
-        else {
+        let Some((bucket, key)) = filled.strip_prefix("s3://").and_then(|address| address.split_once('/')) else {
             return Err(FolderError::Artifact {
                 function: name.to_owned(),
                 version: release.version.clone(),
@@ -247,10 +238,7 @@ impl Place {
                     source,
                 });
             }
-            let body = format!(
-                "exports.handler = async () => '{name} {}';\n",
-                release.version
-            );
+            let body = format!("exports.handler = async () => '{name} {}';\n", release.version);
             self.put(bucket, key, package([("index.js", body)]))?;
             seeded.stand_ins += 1;
             // The version that the manifest pins cannot be made up.
@@ -263,12 +251,7 @@ impl Place {
         })
     }
 
-    fn put(
-        &self,
-        bucket: &str,
-        key: &str,
-        body: impl Into<bytes::Bytes>,
-    ) -> Result<(), FolderError> {
+    fn put(&self, bucket: &str, key: &str, body: impl Into<bytes::Bytes>) -> Result<(), FolderError> {
         let failed = |source| FolderError::S3 {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
@@ -284,26 +267,16 @@ fn release(own: &Release, alias: Option<&Alias>) -> Release {
     let Some(alias) = alias else {
         return own.clone();
     };
-    let inherited = own
-        .object_version
-        .clone()
-        .filter(|_| alias.version.is_none());
+    let inherited = own.object_version.clone().filter(|_| alias.version.is_none());
     Release {
         version: alias.version.clone().unwrap_or_else(|| own.version.clone()),
-        artifact: alias
-            .artifact
-            .clone()
-            .unwrap_or_else(|| own.artifact.clone()),
+        artifact: alias.artifact.clone().unwrap_or_else(|| own.artifact.clone()),
         object_version: alias.object_version.clone().or(inherited),
     }
 }
 
 /// Fills in what a manifest leaves to the defaults of its own folder and those above, the nearest first.
-fn with_defaults(
-    folder: &Folder,
-    path: &Path,
-    mut manifest: Manifest,
-) -> Result<Manifest, FolderError> {
+fn with_defaults(folder: &Folder, path: &Path, mut manifest: Manifest) -> Result<Manifest, FolderError> {
     for above in path.ancestors().skip(1) {
         for name in ["defaults.yaml", "defaults.yml"] {
             let path = above.join(name);

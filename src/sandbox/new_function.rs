@@ -54,11 +54,7 @@ impl Code {
         };
         match members {
             Value::Object(members) => members,
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Map::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
         }
     }
 }
@@ -91,12 +87,7 @@ impl NewFunction {
     /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
-        if let Some(tags) = self
-            .members
-            .entry("Tags")
-            .or_insert_with(|| json!({}))
-            .as_object_mut()
-        {
+        if let Some(tags) = self.members.entry("Tags").or_insert_with(|| json!({})).as_object_mut() {
             tags.insert(key.to_owned(), json!(value));
         }
         self

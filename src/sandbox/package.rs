@@ -20,8 +20,5 @@ where
             .start_file(name.into(), options)
             .and_then(|()| Ok(zip.write_all(content.as_ref())?));
     }
-    zip.finish()
-        .map(Cursor::into_inner)
-        .unwrap_or_default()
-        .into()
+    zip.finish().map(Cursor::into_inner).unwrap_or_default().into()
 }

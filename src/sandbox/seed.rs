@@ -83,18 +83,9 @@ impl Sandbox {
     /// # Errors
     ///
     /// As S3's `DeleteObject`.
-    pub fn delete_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<(), S3Error> {
+    pub fn delete_object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<(), S3Error> {
         let now = self.shared.now();
-        self.shared
-            .lock()
-            .s3
-            .delete(bucket, key, version, now)
-            .map(|_| ())
+        self.shared.lock().s3.delete(bucket, key, version, now).map(|_| ())
     }
 }
 
@@ -121,33 +112,16 @@ impl Place {
         if world.s3.bucket(name).is_ok() {
             return Ok(());
         }
-        world
-            .s3
-            .create_bucket(name, &self.region, &self.account, now)?;
+        world.s3.create_bucket(name, &self.region, &self.account, now)?;
         world.s3.put_versioning(name, "Enabled")
     }
 
-    pub(super) fn put_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        body: impl Into<Bytes>,
-    ) -> Result<(), S3Error> {
+    pub(super) fn put_object(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), S3Error> {
         self.sandbox.put_object(bucket, key, body, true).map(|_| ())
     }
 
-    pub(super) fn has_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        version: Option<&str>,
-    ) -> Result<(), S3Error> {
-        self.sandbox
-            .shared
-            .lock()
-            .s3
-            .get(bucket, key, version)
-            .map(|_| ())
+    pub(super) fn has_object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<(), S3Error> {
+        self.sandbox.shared.lock().s3.get(bucket, key, version).map(|_| ())
     }
 
     /// Lets the updates and creations that follow stay in progress for `window`, as if somebody else were at work.
@@ -198,10 +172,7 @@ impl Place {
     pub fn create_function(&self, function: NewFunction) -> Result<Value, LambdaError> {
         let mut input = function.members;
         let defaults = [
-            (
-                "Role",
-                json!(format!("arn:aws:iam::{}:role/sandbox", self.account)),
-            ),
+            ("Role", json!(format!("arn:aws:iam::{}:role/sandbox", self.account))),
             ("Runtime", json!("nodejs22.x")),
             ("Handler", json!("index.handler")),
         ];
@@ -256,12 +227,7 @@ impl Place {
     /// # Errors
     ///
     /// As Lambda's `CreateAlias`.
-    pub fn create_alias(
-        &self,
-        function: &str,
-        alias: &str,
-        version: u64,
-    ) -> Result<Value, LambdaError> {
+    pub fn create_alias(&self, function: &str, alias: &str, version: u64) -> Result<Value, LambdaError> {
         let input = json!({ "FunctionName": function, "Name": alias, "FunctionVersion": version.to_string() });
         self.call("CreateAlias", input)
     }
@@ -311,10 +277,7 @@ impl Place {
     ///
     /// As Lambda's `GetAlias`.
     pub fn alias(&self, function: &str, alias: &str) -> Result<Value, LambdaError> {
-        self.call(
-            "GetAlias",
-            json!({ "FunctionName": function, "Name": alias }),
-        )
+        self.call("GetAlias", json!({ "FunctionName": function, "Name": alias }))
     }
 }
 

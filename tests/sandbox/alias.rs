@@ -83,10 +83,7 @@ async fn create_alias_of_an_existing_name_is_409_and_changes_nothing() {
         .send()
         .await;
     assert_eq!(refusal(again), conflict());
-    assert_eq!(
-        world.get_alias("live").await.revision_id(),
-        before.revision_id()
-    );
+    assert_eq!(world.get_alias("live").await.revision_id(), before.revision_id());
     assert_eq!(world.get_alias("live").await.function_version(), Some("1"));
 }
 
@@ -94,29 +91,15 @@ async fn create_alias_of_an_existing_name_is_409_and_changes_nothing() {
 async fn update_alias_to_a_missing_version_is_404_and_changes_nothing() {
     let world = world().await;
     let before = world.get_alias("live").await;
-    assert_eq!(
-        refusal(update(&world).function_version("9").send().await),
-        missing()
-    );
-    assert_eq!(
-        world.get_alias("live").await.revision_id(),
-        before.revision_id()
-    );
+    assert_eq!(refusal(update(&world).function_version("9").send().await), missing());
+    assert_eq!(world.get_alias("live").await.revision_id(), before.revision_id());
 }
 
 #[tokio::test]
 async fn get_alias_of_a_missing_alias_is_404() {
     let world = world().await;
     assert_eq!(
-        refusal(
-            world
-                .lambda
-                .get_alias()
-                .function_name("f")
-                .name("nobody")
-                .send()
-                .await
-        ),
+        refusal(world.lambda.get_alias().function_name("f").name("nobody").send().await),
         missing()
     );
 }
@@ -145,10 +128,7 @@ async fn update_alias_with_the_current_revision_moves_the_alias_and_rotates_its_
         .unwrap();
     assert_eq!(moved.function_version(), Some("2"));
     assert_ne!(moved.revision_id(), Some(revision.as_str()));
-    assert_eq!(
-        world.get_alias("live").await.revision_id(),
-        moved.revision_id()
-    );
+    assert_eq!(world.get_alias("live").await.revision_id(), moved.revision_id());
 }
 
 #[tokio::test]
@@ -185,21 +165,9 @@ async fn a_weight_is_kept_and_shown_everywhere() {
         .await
         .unwrap();
     assert_eq!(weight(reply.routing_config(), "2"), Some(0.25));
-    assert_eq!(
-        weight(world.get_alias("live").await.routing_config(), "2"),
-        Some(0.25)
-    );
-    let listed = world
-        .lambda
-        .list_aliases()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        weight(listed.aliases()[0].routing_config(), "2"),
-        Some(0.25)
-    );
+    assert_eq!(weight(world.get_alias("live").await.routing_config(), "2"), Some(0.25));
+    let listed = world.lambda.list_aliases().function_name("f").send().await.unwrap();
+    assert_eq!(weight(listed.aliases()[0].routing_config(), "2"), Some(0.25));
 }
 
 #[tokio::test]
@@ -254,10 +222,7 @@ async fn moving_the_primary_onto_the_secondary_is_400_and_changes_nothing() {
         .await
         .unwrap();
     let before = world.get_alias("live").await;
-    assert_eq!(
-        refusal(update(&world).function_version("2").send().await),
-        invalid()
-    );
+    assert_eq!(refusal(update(&world).function_version("2").send().await), invalid());
     let after = world.get_alias("live").await;
     assert_eq!(after.revision_id(), before.revision_id());
     assert_eq!(after.function_version(), Some("1"));
@@ -276,21 +241,11 @@ async fn weights_obey_the_other_rules() {
     assert_eq!(refusal(absent.send().await), missing());
     let validation = (400, "ValidationException".to_owned());
     assert_eq!(
-        refusal(
-            update(&world)
-                .routing_config(weights([("$LATEST", 0.25)]))
-                .send()
-                .await
-        ),
+        refusal(update(&world).routing_config(weights([("$LATEST", 0.25)])).send().await),
         validation
     );
     assert_eq!(
-        refusal(
-            update(&world)
-                .routing_config(weights([("2", 1.5)]))
-                .send()
-                .await
-        ),
+        refusal(update(&world).routing_config(weights([("2", 1.5)])).send().await),
         validation
     );
     for edge in [0.0, 1.0] {
@@ -332,11 +287,7 @@ async fn both_versions_of_an_alias_have_the_same_role() {
         ),
         invalid()
     );
-    update(&world)
-        .function_version(version)
-        .send()
-        .await
-        .unwrap();
+    update(&world).function_version(version).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -373,17 +324,9 @@ async fn list_aliases_comes_in_pages() {
     assert_eq!(sizes, [20, 20, 13]);
     assert_eq!(
         names,
-        (0..53)
-            .map(|number| format!("alias-{number:02}"))
-            .collect::<Vec<_>>()
+        (0..53).map(|number| format!("alias-{number:02}")).collect::<Vec<_>>()
     );
-    let whole = world
-        .lambda
-        .list_aliases()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let whole = world.lambda.list_aliases().function_name("f").send().await.unwrap();
     assert_eq!((whole.aliases().len(), whole.next_marker()), (53, None));
 }
 
@@ -404,11 +347,7 @@ async fn list_aliases_by_version_goes_by_the_primary() {
         .send()
         .await
         .unwrap();
-    let names: Vec<_> = listed
-        .aliases()
-        .iter()
-        .filter_map(|alias| alias.name())
-        .collect();
+    let names: Vec<_> = listed.aliases().iter().filter_map(|alias| alias.name()).collect();
     assert_eq!(names, ["beta"]);
 }
 
@@ -426,15 +365,7 @@ async fn deleting_an_absent_alias_is_a_success() {
             .unwrap();
     }
     assert_eq!(
-        refusal(
-            world
-                .lambda
-                .get_alias()
-                .function_name("f")
-                .name("live")
-                .send()
-                .await
-        ),
+        refusal(world.lambda.get_alias().function_name("f").name("live").send().await),
         missing()
     );
 }

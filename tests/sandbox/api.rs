@@ -112,17 +112,10 @@ async fn a_scripted_update_ends_failed_with_its_reason() {
     };
     world.sandbox.inject(Fault::on("*", effect));
     let reply = world.update("2").await;
-    assert_eq!(
-        reply.last_update_status(),
-        Some(&LastUpdateStatus::InProgress)
-    );
+    assert_eq!(reply.last_update_status(), Some(&LastUpdateStatus::InProgress));
     world.settle();
     let failed = world.get(None).await;
-    assert_eq!(
-        failed.state(),
-        Some(&State::Active),
-        "the old code keeps serving"
-    );
+    assert_eq!(failed.state(), Some(&State::Active), "the old code keeps serving");
     assert_eq!(failed.last_update_status(), Some(&LastUpdateStatus::Failed));
     assert_eq!(failed.last_update_status_reason(), Some("no address"));
     assert_eq!(
@@ -136,10 +129,9 @@ async fn a_scripted_update_ends_failed_with_its_reason() {
 async fn a_scripted_update_stays_in_progress() {
     let world = World::with_window().await;
     world.function("1").await;
-    world.sandbox.inject(Fault::on(
-        "UpdateFunctionCode",
-        Effect::InProgress { ms: 60_000 },
-    ));
+    world
+        .sandbox
+        .inject(Fault::on("UpdateFunctionCode", Effect::InProgress { ms: 60_000 }));
     world.update("2").await;
     world.clock.advance(WINDOW * 2);
     assert_eq!(
@@ -196,25 +188,18 @@ async fn the_latency_of_aws_is_that_of_its_calls_and_updates() {
         .unwrap();
     let (_, took) = time(&world, world.get(None)).await;
     assert!(took >= Duration::from_millis(130), "{took:?}");
-    world.sandbox.inject(Fault::on(
-        "UpdateFunctionCode",
-        Effect::InProgress { ms: 3_600_000 },
-    ));
+    world
+        .sandbox
+        .inject(Fault::on("UpdateFunctionCode", Effect::InProgress { ms: 3_600_000 }));
     let (_, took) = time(&world, world.update("2")).await;
     assert!(took >= Duration::from_millis(550), "{took:?}");
     let (shown, _) = time(&world, world.get(None)).await;
-    assert_eq!(
-        shown.last_update_status(),
-        Some(&LastUpdateStatus::InProgress)
-    );
+    assert_eq!(shown.last_update_status(), Some(&LastUpdateStatus::InProgress));
     world.clock.advance(Duration::from_hours(1));
     time(&world, world.update("3")).await;
     world.clock.advance(Duration::from_secs(26));
     let (shown, _) = time(&world, world.get(None)).await;
-    assert_eq!(
-        shown.last_update_status(),
-        Some(&LastUpdateStatus::Successful)
-    );
+    assert_eq!(shown.last_update_status(), Some(&LastUpdateStatus::Successful));
 }
 
 #[tokio::test]
@@ -232,13 +217,7 @@ async fn the_quotas_of_aws_are_two_buckets_for_each_account_and_region() {
     for _ in 0..100 {
         world.get(None).await;
     }
-    let throttled = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap_err();
+    let throttled = world.lambda.get_function().function_name("f").send().await.unwrap_err();
     let SdkError::ServiceError(throttled) = throttled else {
         panic!("not a refusal")
     };
@@ -296,26 +275,13 @@ async fn accounts_and_regions_are_worlds_apart() {
         missing
     );
     let other = lambda_client(&world.url, "us-east-1", "111111111111");
-    assert_eq!(
-        refusal(other.get_function().function_name("f").send().await),
-        missing
-    );
+    assert_eq!(refusal(other.get_function().function_name("f").send().await), missing);
     let place = world.sandbox.place("us-east-1").account("111111111111");
     place
         .create_function(NewFunction::new("f", Code::zip(zip("1"))))
         .unwrap();
-    let shown = other
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
-    let arn = shown
-        .configuration()
-        .unwrap()
-        .function_arn()
-        .unwrap()
-        .to_owned();
+    let shown = other.get_function().function_name("f").send().await.unwrap();
+    let arn = shown.configuration().unwrap().function_arn().unwrap().to_owned();
     assert_eq!(arn, "arn:aws:lambda:us-east-1:111111111111:function:f");
 }
 
@@ -370,17 +336,11 @@ async fn the_record_holds_every_call_in_order_and_no_secrets() {
     );
     assert_eq!(calls[0].params["Role"], ROLE);
     assert_eq!(
-        (
-            calls[3].qualifier.as_deref(),
-            &calls[3].params["FunctionVersion"]
-        ),
+        (calls[3].qualifier.as_deref(), &calls[3].params["FunctionVersion"]),
         (Some("live"), &json!("1"))
     );
     assert_eq!(calls[4].status, Some(404));
-    assert_eq!(
-        calls[4].error_type.as_deref(),
-        Some("ResourceNotFoundException")
-    );
+    assert_eq!(calls[4].error_type.as_deref(), Some("ResourceNotFoundException"));
     assert_eq!(
         (calls[7].service.as_str(), calls[7].resource.as_str()),
         ("s3", "b1b/dir/k")
@@ -407,23 +367,14 @@ async fn the_sandbox_has_endpoints_of_its_own() {
         refusal(world.lambda.get_function().function_name("f").send().await),
         many
     );
-    let (status, reason) = http(
-        url,
-        "POST",
-        "/_sandbox/faults",
-        r#"{"effect":{"kind":"explode"}}"#,
-    )
-    .await;
+    let (status, reason) = http(url, "POST", "/_sandbox/faults", r#"{"effect":{"kind":"explode"}}"#).await;
     assert_eq!(status, 400);
     assert!(reason.contains("explode"), "{reason}");
     let two = r#"[{"operation":"GetAlias","effect":{"kind":"cutBefore"}},
                   {"operation":"GetAlias","effect":{"kind":"cutAfter"}}]"#;
     assert_eq!(http(url, "POST", "/_sandbox/faults", two).await.0, 200);
     assert_eq!(http(url, "DELETE", "/_sandbox/faults", "").await.0, 200);
-    assert_eq!(
-        http(url, "GET", "/_sandbox/faults", "").await.1,
-        r#"{"faults":[]}"#
-    );
+    assert_eq!(http(url, "GET", "/_sandbox/faults", "").await.1, r#"{"faults":[]}"#);
 
     let (_, calls) = http(url, "GET", "/_sandbox/calls", "").await;
     let calls: Value = serde_json::from_str(&calls).unwrap();
@@ -442,22 +393,9 @@ async fn the_sandbox_has_endpoints_of_its_own() {
 
     let (_, state) = http(url, "GET", "/_sandbox/state", "").await;
     assert_eq!(http(url, "POST", "/_sandbox/reset", "").await.0, 200);
-    assert_eq!(
-        world
-            .lambda
-            .list_functions()
-            .send()
-            .await
-            .unwrap()
-            .functions()
-            .len(),
-        0
-    );
+    assert_eq!(world.lambda.list_functions().send().await.unwrap().functions().len(), 0);
     assert_eq!(http(url, "PUT", "/_sandbox/state", &state).await.0, 200);
-    assert_eq!(
-        world.get(None).await.code_sha256(),
-        Some(sha(&zip("2")).as_str())
-    );
+    assert_eq!(world.get(None).await.code_sha256(), Some(sha(&zip("2")).as_str()));
     assert_eq!(http(url, "PUT", "/_sandbox/state", "{}").await.0, 400);
 }
 
@@ -477,13 +415,7 @@ async fn the_link_of_get_function_gives_the_package() {
             .await
             .unwrap();
         let location = reply.code().unwrap().location().unwrap().to_owned();
-        let (status, body) = http(
-            &world.url,
-            "GET",
-            location.strip_prefix(&world.url).unwrap(),
-            "",
-        )
-        .await;
+        let (status, body) = http(&world.url, "GET", location.strip_prefix(&world.url).unwrap(), "").await;
         assert_eq!(status, 200);
         assert_eq!(body, String::from_utf8_lossy(&zip(tag)));
     }
@@ -497,13 +429,7 @@ async fn sts_tells_who_calls_and_lends_another_account() {
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(&world.url)
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(
-            "222222222222",
-            "secret",
-            None,
-            None,
-            "test",
-        ))
+        .credentials_provider(Credentials::new("222222222222", "secret", None, None, "test"))
         .build();
     let sts = aws_sdk_sts::Client::from_conf(config);
     assert_eq!(
@@ -518,10 +444,7 @@ async fn sts_tells_who_calls_and_lends_another_account() {
         .send()
         .await
         .unwrap();
-    assert_eq!(
-        assumed.credentials().unwrap().access_key_id(),
-        "333333333333"
-    );
+    assert_eq!(assumed.credentials().unwrap().access_key_id(), "333333333333");
 }
 
 #[tokio::test]

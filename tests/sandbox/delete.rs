@@ -36,8 +36,7 @@ async fn deleting_a_version_answers_204_and_leaves_everything_else() {
 }
 
 #[tokio::test]
-async fn after_deleting_the_last_allocated_version_an_unchanged_publish_allocates_the_next_number()
-{
+async fn after_deleting_the_last_allocated_version_an_unchanged_publish_allocates_the_next_number() {
     let world = world().await;
     let before = world.latest_revision().await;
     world
@@ -118,8 +117,5 @@ async fn latest_is_no_version_to_delete() {
         .qualifier("$LATEST")
         .send()
         .await;
-    assert_eq!(
-        refusal(delete),
-        (400, "InvalidParameterValueException".to_owned())
-    );
+    assert_eq!(refusal(delete), (400, "InvalidParameterValueException".to_owned()));
 }

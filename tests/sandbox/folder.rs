@@ -27,14 +27,8 @@ fn repository(root: &Path) -> Folder {
         "apiVersion: pinfold/v1\nkind: Function\nname: g\nversion: \"2.0.0\"\n",
     );
     write(&root.join("repo/prod/_drafts/h.yaml"), "not a manifest: [");
-    write(
-        &root.join("zips/acme-us-east-1/f/1.0.0.zip"),
-        zip("f 1.0.0"),
-    );
-    write(
-        &root.join("zips/acme-us-east-1/f/1.1.0.zip"),
-        zip("f 1.1.0"),
-    );
+    write(&root.join("zips/acme-us-east-1/f/1.0.0.zip"), zip("f 1.0.0"));
+    write(&root.join("zips/acme-us-east-1/f/1.1.0.zip"), zip("f 1.1.0"));
     Folder {
         repository: root.join("repo"),
         path: "prod".into(),
@@ -61,10 +55,7 @@ async fn a_folder_fills_s3_and_lambda() {
         }
     );
 
-    assert_eq!(
-        world.get(None).await.code_sha256(),
-        Some(sha(&zip("f 1.0.0")).as_str())
-    );
+    assert_eq!(world.get(None).await.code_sha256(), Some(sha(&zip("f 1.0.0")).as_str()));
     assert_eq!(
         world.get(Some("live")).await.code_sha256(),
         Some(sha(&zip("f 1.0.0")).as_str())
@@ -111,10 +102,6 @@ async fn a_broken_manifest_is_named() {
         &root.path().join("repo/prod/broken.yaml"),
         "kind: Function\nversion: [\n",
     );
-    let failed = world
-        .sandbox
-        .place("us-east-1")
-        .seed_folder(&folder)
-        .unwrap_err();
+    let failed = world.sandbox.place("us-east-1").seed_folder(&folder).unwrap_err();
     assert!(failed.to_string().ends_with("broken.yaml"), "{failed}");
 }

@@ -31,13 +31,7 @@ async fn get_function_without_qualifier_shows_latest_and_the_tags() {
         .await
         .unwrap();
 
-    let reply = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let reply = world.lambda.get_function().function_name("f").send().await.unwrap();
     let latest = reply.configuration().unwrap();
     assert_eq!(latest.version(), Some("$LATEST"));
     assert_eq!(latest.function_arn(), Some(ARN));
@@ -46,10 +40,7 @@ async fn get_function_without_qualifier_shows_latest_and_the_tags() {
     assert!(latest.last_modified().unwrap().ends_with("+0000"));
     assert!(latest.revision_id().is_some());
     assert_eq!(latest.state(), Some(&State::Active));
-    assert_eq!(
-        latest.last_update_status(),
-        Some(&LastUpdateStatus::Successful)
-    );
+    assert_eq!(latest.last_update_status(), Some(&LastUpdateStatus::Successful));
     assert_eq!(reply.tags().unwrap()["team"], "a");
     assert!(reply.code().unwrap().location().is_some());
 }
@@ -99,15 +90,9 @@ async fn get_function_of_an_alias_shows_the_revision_of_the_version() {
     world.publish().await;
     let alias = world.alias("live", "1").await;
     let shown = world.get(Some("live")).await;
-    assert_eq!(
-        shown.revision_id(),
-        world.get(Some("1")).await.revision_id()
-    );
+    assert_eq!(shown.revision_id(), world.get(Some("1")).await.revision_id());
     assert_ne!(shown.revision_id(), alias.revision_id());
-    assert_eq!(
-        world.get_alias("live").await.revision_id(),
-        alias.revision_id()
-    );
+    assert_eq!(world.get_alias("live").await.revision_id(), alias.revision_id());
 }
 
 #[tokio::test]
@@ -116,11 +101,7 @@ async fn a_missing_version_is_404() {
     world.function("1").await;
     let missing = (404, "ResourceNotFoundException".to_owned());
     for qualifier in ["7", "nobody"] {
-        let get = world
-            .lambda
-            .get_function()
-            .function_name("f")
-            .qualifier(qualifier);
+        let get = world.lambda.get_function().function_name("f").qualifier(qualifier);
         assert_eq!(refusal(get.send().await), missing);
         let get = world
             .lambda
@@ -151,14 +132,7 @@ async fn a_missing_function_is_404() {
         missing
     );
     assert_eq!(
-        refusal(
-            world
-                .lambda
-                .list_versions_by_function()
-                .function_name("f")
-                .send()
-                .await
-        ),
+        refusal(world.lambda.list_versions_by_function().function_name("f").send().await),
         missing
     );
     assert_eq!(
@@ -170,13 +144,7 @@ async fn a_missing_function_is_404() {
 #[tokio::test]
 async fn list_aliases_checks_max_items_before_it_looks_for_the_function() {
     let world = World::new().await;
-    let listing = world
-        .lambda
-        .list_aliases()
-        .function_name("f")
-        .max_items(0)
-        .send()
-        .await;
+    let listing = world.lambda.list_aliases().function_name("f").max_items(0).send().await;
     assert_eq!(refusal(listing), (400, "ValidationException".to_owned()));
 }
 
@@ -192,22 +160,12 @@ async fn tags_of_create_function_are_what_get_function_and_list_tags_show() {
         .role(crate::world::ROLE)
         .runtime(aws_sdk_lambda::types::Runtime::Nodejs22x)
         .handler("index.handler")
-        .code(
-            FunctionCode::builder()
-                .zip_file(Blob::new(zip("1")))
-                .build(),
-        )
+        .code(FunctionCode::builder().zip_file(Blob::new(zip("1"))).build())
         .tags("team", "a")
         .send()
         .await
         .unwrap();
-    let shown = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let shown = world.lambda.get_function().function_name("f").send().await.unwrap();
     let listed = world.lambda.list_tags().resource(ARN).send().await.unwrap();
     assert_eq!(shown.tags().unwrap()["team"], "a");
     assert_eq!(shown.tags(), listed.tags());
@@ -222,21 +180,12 @@ async fn every_error_names_its_bare_type_in_the_header() {
     world.alias("live", "1").await;
 
     let header = |raw: &aws_smithy_runtime_api::client::orchestrator::HttpResponse| {
-        raw.headers()
-            .get("x-amzn-errortype")
-            .unwrap_or_default()
-            .to_owned()
+        raw.headers().get("x-amzn-errortype").unwrap_or_default().to_owned()
     };
     let body = |raw: &aws_smithy_runtime_api::client::orchestrator::HttpResponse| {
         serde_json::from_slice::<serde_json::Value>(raw.body().bytes().unwrap()).unwrap()
     };
-    let missing = world
-        .lambda
-        .get_function()
-        .function_name("g")
-        .send()
-        .await
-        .unwrap_err();
+    let missing = world.lambda.get_function().function_name("g").send().await.unwrap_err();
     let SdkError::ServiceError(missing) = missing else {
         panic!("not a refusal")
     };
@@ -270,11 +219,7 @@ async fn every_error_names_its_bare_type_in_the_header() {
     };
     assert_eq!(header(stale.raw()), "PreconditionFailedException");
 
-    let wrong = world
-        .lambda
-        .publish_version()
-        .function_name("f")
-        .code_sha256("x");
+    let wrong = world.lambda.publish_version().function_name("f").code_sha256("x");
     let SdkError::ServiceError(wrong) = wrong.send().await.unwrap_err() else {
         panic!("not a refusal")
     };
@@ -297,13 +242,7 @@ async fn a_function_may_be_named_by_arn_or_with_its_qualifier() {
     world.function("1").await;
     world.publish().await;
     for name in ["f:1", "000000000000:function:f:1", &format!("{ARN}:1")] {
-        let reply = world
-            .lambda
-            .get_function()
-            .function_name(name)
-            .send()
-            .await
-            .unwrap();
+        let reply = world.lambda.get_function().function_name(name).send().await.unwrap();
         assert_eq!(reply.configuration().unwrap().version(), Some("1"));
     }
     let clash = world
@@ -313,8 +252,5 @@ async fn a_function_may_be_named_by_arn_or_with_its_qualifier() {
         .qualifier("2")
         .send()
         .await;
-    assert_eq!(
-        refusal(clash),
-        (400, "InvalidParameterValueException".to_owned())
-    );
+    assert_eq!(refusal(clash), (400, "InvalidParameterValueException".to_owned()));
 }

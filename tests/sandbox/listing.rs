@@ -137,11 +137,7 @@ async fn a_page_of_functions_holds_50_at_most_and_all_has_an_entry_a_version() {
     };
     let page = all().max_items(1000).send().await.unwrap();
     assert_eq!(page.functions().len(), 50);
-    let rest = all()
-        .marker(page.next_marker().unwrap())
-        .send()
-        .await
-        .unwrap();
+    let rest = all().marker(page.next_marker().unwrap()).send().await.unwrap();
     assert_eq!((rest.functions().len(), rest.next_marker()), (10, None));
     assert!(
         page.functions()[0]

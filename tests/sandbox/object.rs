@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, ChecksumType,
-    CompletedMultipartUpload, CompletedPart, CreateBucketConfiguration, Delete, ObjectIdentifier,
+    BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
+    CreateBucketConfiguration, Delete, ObjectIdentifier,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 use bytes::Bytes;
@@ -33,19 +33,8 @@ async fn a_sha256_that_was_sent_is_kept_as_full_object() {
         .unwrap();
     assert_eq!(head.checksum_sha256(), Some(sha(b"body").as_str()));
     assert_eq!(head.checksum_type(), Some(&ChecksumType::FullObject));
-    let silent = world
-        .s3
-        .head_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        silent.checksum_sha256(),
-        None,
-        "checksums come only when asked for"
-    );
+    let silent = world.s3.head_object().bucket("b1b").key("k").send().await.unwrap();
+    assert_eq!(silent.checksum_sha256(), None, "checksums come only when asked for");
 }
 
 #[tokio::test]
@@ -63,14 +52,7 @@ async fn a_sha256_that_does_not_fit_is_bad_digest_and_the_stored_object_stays() 
         refusal(put.checksum_sha256(sha(b"other")).send().await),
         (400, "BadDigest".to_owned())
     );
-    let kept = world
-        .s3
-        .get_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
+    let kept = world.s3.get_object().bucket("b1b").key("k").send().await.unwrap();
     assert_eq!(kept.body.collect().await.unwrap().into_bytes(), "old");
 }
 
@@ -78,14 +60,8 @@ async fn a_sha256_that_does_not_fit_is_bad_digest_and_the_stored_object_stays() 
 async fn in_a_versioned_bucket_each_put_has_its_version() {
     let world = World::new().await;
     world.bucket("b1b").await;
-    let first = world
-        .put("b1b", "k", Bytes::from_static(b"one"))
-        .await
-        .unwrap();
-    let second = world
-        .put("b1b", "k", Bytes::from_static(b"two"))
-        .await
-        .unwrap();
+    let first = world.put("b1b", "k", Bytes::from_static(b"one")).await.unwrap();
+    let second = world.put("b1b", "k", Bytes::from_static(b"two")).await.unwrap();
     assert_ne!(first, second);
     for (version, body) in [(&first, "one"), (&second, "two")] {
         let got = world
@@ -118,10 +94,7 @@ async fn in_a_versioned_bucket_each_put_has_its_version() {
 async fn in_a_never_versioned_bucket_there_is_no_version_id() {
     let world = World::new().await;
     world.s3.create_bucket().bucket("b1b").send().await.unwrap();
-    assert_eq!(
-        world.put("b1b", "k", Bytes::from_static(b"one")).await,
-        None
-    );
+    assert_eq!(world.put("b1b", "k", Bytes::from_static(b"one")).await, None);
     assert_eq!(
         world
             .s3
@@ -162,14 +135,7 @@ async fn in_a_never_versioned_bucket_there_is_no_version_id() {
 async fn absent_keys_and_buckets_are_told_apart() {
     let world = World::new().await;
     world.bucket("b1b").await;
-    let head = world
-        .s3
-        .head_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap_err();
+    let head = world.s3.head_object().bucket("b1b").key("k").send().await.unwrap_err();
     assert!(head.into_service_error().is_not_found());
     let get = world.s3.get_object().bucket("b1b").key("k").send().await;
     assert_eq!(refusal(get), (404, "NoSuchKey".to_owned()));
@@ -221,9 +187,7 @@ async fn upload(
         .await
         .unwrap();
     assert_eq!(listed.parts().len(), parts.len());
-    let all = CompletedMultipartUpload::builder()
-        .set_parts(Some(done))
-        .build();
+    let all = CompletedMultipartUpload::builder().set_parts(Some(done)).build();
     let complete = world
         .s3
         .complete_multipart_upload()
@@ -240,10 +204,7 @@ async fn a_multipart_sha256_is_composite() {
     use sha2::Digest as _;
     let world = World::new().await;
     world.bucket("b1b").await;
-    let parts = [
-        Bytes::from(vec![7_u8; 5 * 1024 * 1024]),
-        Bytes::from_static(b"tail"),
-    ];
+    let parts = [Bytes::from(vec![7_u8; 5 * 1024 * 1024]), Bytes::from_static(b"tail")];
     let done = upload(&world, &parts).await;
     let digests: Vec<u8> = parts.iter().flat_map(sha2::Sha256::digest).collect();
     let expected = format!(
@@ -265,17 +226,8 @@ async fn a_multipart_sha256_is_composite() {
     assert!(head.e_tag().unwrap().ends_with("-2\""));
 
     // Copying writes the object in one piece, and with it a checksum of the whole.
-    let copy = world
-        .s3
-        .copy_object()
-        .bucket("b1b")
-        .key("copy")
-        .copy_source("b1b/big");
-    let copy = copy
-        .checksum_algorithm(ChecksumAlgorithm::Sha256)
-        .send()
-        .await
-        .unwrap();
+    let copy = world.s3.copy_object().bucket("b1b").key("copy").copy_source("b1b/big");
+    let copy = copy.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await.unwrap();
     let whole = sha(&parts.concat());
     assert_eq!(
         copy.copy_object_result().unwrap().checksum_sha256(),
@@ -346,10 +298,7 @@ async fn every_checksum_algorithm_is_taken() {
             .bucket("b1b")
             .key("k")
             .body(Bytes::from_static(b"body").into());
-        put.checksum_algorithm(algorithm.clone())
-            .send()
-            .await
-            .unwrap();
+        put.checksum_algorithm(algorithm.clone()).send().await.unwrap();
         let head = world
             .s3
             .head_object()
@@ -388,19 +337,8 @@ async fn every_checksum_algorithm_is_taken() {
 async fn an_immutable_key_is_put_once() {
     let world = World::new().await;
     world.bucket("b1b").await;
-    let put = || {
-        world
-            .s3
-            .put_object()
-            .bucket("b1b")
-            .key("k")
-            .if_none_match("*")
-    };
-    put()
-        .body(Bytes::from_static(b"one").into())
-        .send()
-        .await
-        .unwrap();
+    let put = || world.s3.put_object().bucket("b1b").key("k").if_none_match("*");
+    put().body(Bytes::from_static(b"one").into()).send().await.unwrap();
     let again = put().body(Bytes::from_static(b"two").into()).send().await;
     assert_eq!(refusal(again), (412, "PreconditionFailed".to_owned()));
 }
@@ -409,15 +347,9 @@ async fn an_immutable_key_is_put_once() {
 async fn a_range_and_conditions_are_honoured() {
     let world = World::new().await;
     world.bucket("b1b").await;
-    world
-        .put("b1b", "k", Bytes::from_static(b"0123456789"))
-        .await;
+    world.put("b1b", "k", Bytes::from_static(b"0123456789")).await;
     let get = || world.s3.get_object().bucket("b1b").key("k");
-    for (range, expected) in [
-        ("bytes=2-4", "234"),
-        ("bytes=7-", "789"),
-        ("bytes=-2", "89"),
-    ] {
+    for (range, expected) in [("bytes=2-4", "234"), ("bytes=7-", "789"), ("bytes=-2", "89")] {
         let part = get().range(range).send().await.unwrap();
         assert_eq!(part.body.collect().await.unwrap().into_bytes(), expected);
     }
@@ -442,18 +374,8 @@ async fn a_range_and_conditions_are_honoured() {
 async fn a_delete_hides_a_version_until_the_marker_goes() {
     let world = World::new().await;
     world.bucket("b1b").await;
-    let version = world
-        .put("b1b", "k", Bytes::from_static(b"one"))
-        .await
-        .unwrap();
-    let deleted = world
-        .s3
-        .delete_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
+    let version = world.put("b1b", "k", Bytes::from_static(b"one")).await.unwrap();
+    let deleted = world.s3.delete_object().bucket("b1b").key("k").send().await.unwrap();
     assert_eq!(deleted.delete_marker(), Some(true));
     assert_eq!(
         refusal(world.s3.get_object().bucket("b1b").key("k").send().await),
@@ -469,18 +391,9 @@ async fn a_delete_hides_a_version_until_the_marker_goes() {
         .await
         .unwrap();
 
-    let listed = world
-        .s3
-        .list_object_versions()
-        .bucket("b1b")
-        .send()
-        .await
-        .unwrap();
+    let listed = world.s3.list_object_versions().bucket("b1b").send().await.unwrap();
     assert_eq!(listed.versions()[0].version_id(), Some(version.as_str()));
-    assert_eq!(
-        listed.delete_markers()[0].version_id(),
-        deleted.version_id()
-    );
+    assert_eq!(listed.delete_markers()[0].version_id(), deleted.version_id());
     let marker = deleted.version_id().unwrap();
     world
         .s3
@@ -491,14 +404,7 @@ async fn a_delete_hides_a_version_until_the_marker_goes() {
         .send()
         .await
         .unwrap();
-    world
-        .s3
-        .get_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
+    world.s3.get_object().bucket("b1b").key("k").send().await.unwrap();
 }
 
 #[tokio::test]
@@ -527,12 +433,7 @@ async fn listings_come_in_pages_and_folders() {
     }
     assert_eq!(
         (keys, count),
-        (
-            ["a/1", "a/2", "b/1", "c & d+e%", "z"]
-                .map(str::to_owned)
-                .to_vec(),
-            3
-        )
+        (["a/1", "a/2", "b/1", "c & d+e%", "z"].map(str::to_owned).to_vec(), 3)
     );
     let folders = world
         .s3
@@ -575,13 +476,7 @@ async fn several_objects_are_deleted_at_once_and_an_empty_bucket_can_go() {
         .unwrap();
     assert_eq!(deleted.deleted().len(), 2);
     world.s3.delete_bucket().bucket("b1b").send().await.unwrap();
-    let head = world
-        .s3
-        .head_bucket()
-        .bucket("b1b")
-        .send()
-        .await
-        .unwrap_err();
+    let head = world.s3.head_bucket().bucket("b1b").send().await.unwrap_err();
     assert!(head.into_service_error().is_not_found());
 }
 
@@ -589,12 +484,7 @@ async fn several_objects_are_deleted_at_once_and_an_empty_bucket_can_go() {
 async fn a_bucket_remembers_its_region() {
     let world = World::new().await;
     let there = s3_client(&world.url, "eu-west-1");
-    let unnamed = there
-        .create_bucket()
-        .bucket("b1b")
-        .send()
-        .await
-        .unwrap_err();
+    let unnamed = there.create_bucket().bucket("b1b").send().await.unwrap_err();
     assert_eq!(
         unnamed.into_service_error().code(),
         Some("IllegalLocationConstraintException")
@@ -609,22 +499,11 @@ async fn a_bucket_remembers_its_region() {
         .send()
         .await
         .unwrap();
-    let location = there
-        .get_bucket_location()
-        .bucket("b1b")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        location.location_constraint(),
-        Some(&BucketLocationConstraint::EuWest1)
-    );
+    let location = there.get_bucket_location().bucket("b1b").send().await.unwrap();
+    assert_eq!(location.location_constraint(), Some(&BucketLocationConstraint::EuWest1));
     let head = there.head_bucket().bucket("b1b").send().await.unwrap();
     assert_eq!(head.bucket_region(), Some("eu-west-1"));
-    assert_eq!(
-        there.list_buckets().send().await.unwrap().buckets().len(),
-        1
-    );
+    assert_eq!(there.list_buckets().send().await.unwrap().buckets().len(), 1);
 }
 
 #[tokio::test]
@@ -642,14 +521,7 @@ async fn metadata_stays_with_the_object() {
         .send()
         .await
         .unwrap();
-    let head = world
-        .s3
-        .head_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
+    let head = world.s3.head_object().bucket("b1b").key("k").send().await.unwrap();
     assert_eq!(head.content_type(), Some("application/zip"));
     assert_eq!(head.metadata().unwrap()["sha256"], "abc");
     let attributes = world
@@ -684,10 +556,7 @@ async fn a_part_carries_the_algorithm_that_the_upload_named() {
     let part = part
         .checksum_algorithm(ChecksumAlgorithm::Crc32)
         .body(Bytes::from_static(b"x").into());
-    assert_eq!(
-        refusal(part.send().await),
-        (400, "InvalidRequest".to_owned())
-    );
+    assert_eq!(refusal(part.send().await), (400, "InvalidRequest".to_owned()));
 }
 
 #[tokio::test]
@@ -706,24 +575,9 @@ async fn a_stream_of_unknown_checksum_is_taken_with_its_trailer() {
         .bucket("b1b")
         .key("k")
         .checksum_algorithm(ChecksumAlgorithm::Sha256);
-    let put = put
-        .content_encoding("gzip")
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        put.checksum_sha256(),
-        Some(sha(&vec![7_u8; 300_000]).as_str())
-    );
-    let head = world
-        .s3
-        .head_object()
-        .bucket("b1b")
-        .key("k")
-        .send()
-        .await
-        .unwrap();
+    let put = put.content_encoding("gzip").body(body).send().await.unwrap();
+    assert_eq!(put.checksum_sha256(), Some(sha(&vec![7_u8; 300_000]).as_str()));
+    let head = world.s3.head_object().bucket("b1b").key("k").send().await.unwrap();
     assert_eq!(
         (head.content_length(), head.content_encoding()),
         (Some(300_000), Some("gzip"))

@@ -17,13 +17,7 @@ async fn publish_version_answers_201_with_the_new_version() {
     let world = World::new().await;
     world.function("1").await;
     world.sandbox.clear_calls();
-    let reply = world
-        .lambda
-        .publish_version()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let reply = world.lambda.publish_version().function_name("f").send().await.unwrap();
     assert_eq!(reply.version(), Some("1"));
     assert_eq!(reply.code_sha256(), Some(sha(&zip("1")).as_str()));
     assert_eq!(world.sandbox.calls()[0].status, Some(201));
@@ -33,31 +27,16 @@ async fn publish_version_answers_201_with_the_new_version() {
 async fn a_version_of_publish_version_is_active_at_once() {
     let world = World::with_window().await;
     world.function("1").await;
-    let reply = world
-        .lambda
-        .publish_version()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let reply = world.lambda.publish_version().function_name("f").send().await.unwrap();
     assert_eq!(reply.state(), Some(&State::Active));
-    assert_eq!(
-        reply.last_update_status(),
-        Some(&LastUpdateStatus::Successful)
-    );
+    assert_eq!(reply.last_update_status(), Some(&LastUpdateStatus::Successful));
 }
 
 #[tokio::test]
 async fn publishing_unchanged_answers_with_the_same_version() {
     let world = World::new().await;
     world.function("1").await;
-    let first = world
-        .lambda
-        .publish_version()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let first = world.lambda.publish_version().function_name("f").send().await.unwrap();
     let revision = world.latest_revision().await;
     world.sandbox.clear_calls();
     let again = world
@@ -233,20 +212,8 @@ async fn a_reserved_concurrency_write_rotates_the_revision() {
         .reserved_concurrent_executions(5);
     put.send().await.unwrap();
     assert_ne!(world.latest_revision().await, before);
-    let shown = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        shown
-            .concurrency()
-            .unwrap()
-            .reserved_concurrent_executions(),
-        Some(5)
-    );
+    let shown = world.lambda.get_function().function_name("f").send().await.unwrap();
+    assert_eq!(shown.concurrency().unwrap().reserved_concurrent_executions(), Some(5));
     world
         .lambda
         .delete_function_concurrency()
@@ -269,13 +236,7 @@ async fn numbers_go_on_counting_after_a_function_is_made_again() {
     let world = World::new().await;
     world.function("1").await;
     world.publish().await;
-    world
-        .lambda
-        .delete_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    world.lambda.delete_function().function_name("f").send().await.unwrap();
     assert_eq!(
         refusal(world.lambda.get_function().function_name("f").send().await),
         (404, "ResourceNotFoundException".to_owned())

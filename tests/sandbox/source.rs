@@ -34,10 +34,7 @@ async fn refused(
 ) {
     let (before, versions) = (world.get(None).await, world.versions().await);
     let reply = call.clone().send().await;
-    assert_eq!(
-        refusal(reply),
-        (400, "InvalidParameterValueException".to_owned())
-    );
+    assert_eq!(refusal(reply), (400, "InvalidParameterValueException".to_owned()));
     let said = message(call.send().await);
     assert!(said.contains(text), "{said}");
     assert_eq!(world.get(None).await, before);
@@ -59,11 +56,7 @@ async fn an_update_with_an_object_version_takes_that_one() {
     let world = world().await;
     let old = world.put("artifacts", "f.zip", zip("1")).await.unwrap();
     world.put("artifacts", "f.zip", zip("2")).await;
-    let reply = update(&world, "f.zip")
-        .s3_object_version(old)
-        .send()
-        .await
-        .unwrap();
+    let reply = update(&world, "f.zip").s3_object_version(old).send().await.unwrap();
     assert_eq!(reply.code_sha256(), Some(sha(&zip("1")).as_str()));
 }
 
@@ -77,11 +70,7 @@ async fn code_sha256_is_the_checksum_that_s3_shows() {
         .bucket("artifacts")
         .key("f.zip")
         .version_id(version);
-    let head = head
-        .checksum_mode(ChecksumMode::Enabled)
-        .send()
-        .await
-        .unwrap();
+    let head = head.checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
     let reply = update(&world, "f.zip").send().await.unwrap();
     assert_eq!(reply.code_sha256(), head.checksum_sha256());
 }
@@ -89,12 +78,7 @@ async fn code_sha256_is_the_checksum_that_s3_shows() {
 #[tokio::test]
 async fn an_update_from_a_missing_key_is_400_and_changes_nothing() {
     let world = world().await;
-    refused(
-        &world,
-        update(&world, "absent.zip"),
-        "S3 Error Code: NoSuchKey",
-    )
-    .await;
+    refused(&world, update(&world, "absent.zip"), "S3 Error Code: NoSuchKey").await;
 }
 
 #[tokio::test]
@@ -117,37 +101,18 @@ async fn an_update_from_an_unknown_object_version_is_400_and_changes_nothing() {
 #[tokio::test]
 async fn an_update_from_an_object_that_is_no_zip_is_400_and_changes_nothing() {
     let world = world().await;
-    world
-        .put("artifacts", "f.zip", Bytes::from_static(b"no zip"))
-        .await;
-    refused(
-        &world,
-        update(&world, "f.zip"),
-        "Could not unzip uploaded file",
-    )
-    .await;
+    world.put("artifacts", "f.zip", Bytes::from_static(b"no zip")).await;
+    refused(&world, update(&world, "f.zip"), "Could not unzip uploaded file").await;
 }
 
 #[tokio::test]
 async fn a_copy_from_another_region_is_400_and_changes_nothing() {
     let world = world().await;
-    world
-        .sandbox
-        .create_bucket("elsewhere", "eu-west-1", true)
-        .unwrap();
-    world
-        .sandbox
-        .put_object("elsewhere", "f.zip", zip("1"), true)
-        .unwrap();
+    world.sandbox.create_bucket("elsewhere", "eu-west-1", true).unwrap();
+    world.sandbox.put_object("elsewhere", "f.zip", zip("1"), true).unwrap();
     let call = update(&world, "f.zip").s3_bucket("elsewhere");
     refused(&world, call, "S3 Error Code: PermanentRedirect").await;
-    let direct = world
-        .s3
-        .get_object()
-        .bucket("elsewhere")
-        .key("f.zip")
-        .send()
-        .await;
+    let direct = world.s3.get_object().bucket("elsewhere").key("f.zip").send().await;
     assert_eq!(refusal(direct), (301, "PermanentRedirect".to_owned()));
     s3_client(&world.url, "eu-west-1")
         .get_object()
@@ -170,13 +135,7 @@ async fn a_referenced_object_is_shown_and_its_hash_comes_late() {
 
     let reply = call().s3_object_version(&version).send().await.unwrap();
     assert_eq!(reply.code_sha256(), None);
-    let shown = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let shown = world.lambda.get_function().function_name("f").send().await.unwrap();
     assert_eq!(
         shown.configuration().unwrap().code_sha256(),
         Some(sha(&zip("1")).as_str())
@@ -190,12 +149,6 @@ async fn a_referenced_object_is_shown_and_its_hash_comes_late() {
 
     // An update that does not say REFERENCE again goes back to a copy.
     update(&world, "f.zip").send().await.unwrap();
-    let shown = world
-        .lambda
-        .get_function()
-        .function_name("f")
-        .send()
-        .await
-        .unwrap();
+    let shown = world.lambda.get_function().function_name("f").send().await.unwrap();
     assert!(shown.code().unwrap().resolved_s3_object().is_none());
 }

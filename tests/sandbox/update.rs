@@ -64,10 +64,7 @@ async fn update_function_code_replies_active_with_in_progress() {
     world.function("1").await;
     let reply = world.update("2").await;
     assert_eq!(reply.state(), Some(&State::Active));
-    assert_eq!(
-        reply.last_update_status(),
-        Some(&LastUpdateStatus::InProgress)
-    );
+    assert_eq!(reply.last_update_status(), Some(&LastUpdateStatus::InProgress));
 }
 
 #[tokio::test]
@@ -77,10 +74,7 @@ async fn while_in_progress_get_function_already_shows_the_new_code() {
     world.update("2").await;
     let shown = world.get(None).await;
     assert_eq!(shown.code_sha256(), Some(sha(&zip("2")).as_str()));
-    assert_eq!(
-        shown.last_update_status(),
-        Some(&LastUpdateStatus::InProgress)
-    );
+    assert_eq!(shown.last_update_status(), Some(&LastUpdateStatus::InProgress));
 }
 
 #[tokio::test]
@@ -91,10 +85,7 @@ async fn the_revision_rotates_a_second_time_when_the_update_completes() {
     assert_eq!(world.get(None).await.revision_id(), reply.revision_id());
     world.settle();
     let after = world.get(None).await;
-    assert_eq!(
-        after.last_update_status(),
-        Some(&LastUpdateStatus::Successful)
-    );
+    assert_eq!(after.last_update_status(), Some(&LastUpdateStatus::Successful));
     assert_ne!(after.revision_id(), reply.revision_id());
     assert_eq!(after.last_modified(), reply.last_modified());
 }
@@ -104,9 +95,7 @@ async fn the_revision_of_the_reply_is_stale_after_completion() {
     let world = World::new().await;
     world.function("1").await;
     let reply = world.update("2").await;
-    let guarded = world
-        .update_call("3")
-        .revision_id(reply.revision_id().unwrap());
+    let guarded = world.update_call("3").revision_id(reply.revision_id().unwrap());
     assert_eq!(refusal(guarded.send().await), stale());
 }
 
@@ -117,10 +106,7 @@ async fn a_second_update_while_in_progress_is_409_and_the_first_ones_code_stays(
     world.update("2").await;
     assert_eq!(refusal(world.update_call("3").send().await), conflict());
     world.settle();
-    assert_eq!(
-        world.get(None).await.code_sha256(),
-        Some(sha(&zip("2")).as_str())
-    );
+    assert_eq!(world.get(None).await.code_sha256(), Some(sha(&zip("2")).as_str()));
 }
 
 #[tokio::test]
@@ -129,14 +115,7 @@ async fn publish_version_while_in_progress_is_409_and_publishes_nothing() {
     world.function("1").await;
     world.update("2").await;
     assert_eq!(
-        refusal(
-            world
-                .lambda
-                .publish_version()
-                .function_name("f")
-                .send()
-                .await
-        ),
+        refusal(world.lambda.publish_version().function_name("f").send().await),
         conflict()
     );
     assert_eq!(world.versions().await, ["$LATEST"]);
@@ -154,15 +133,7 @@ async fn other_writes_while_in_progress_are_409_too() {
         .timeout(9);
     assert_eq!(refusal(configuration.send().await), conflict());
     assert_eq!(
-        refusal(
-            world
-                .lambda
-                .tag_resource()
-                .resource(ARN)
-                .tags("a", "b")
-                .send()
-                .await
-        ),
+        refusal(world.lambda.tag_resource().resource(ARN).tags("a", "b").send().await),
         conflict()
     );
 }
@@ -173,10 +144,7 @@ async fn an_update_with_a_wrong_revision_is_412_and_changes_nothing() {
     world.function("1").await;
     let before = world.get(None).await;
     for wrong in ["00000000-0000-4000-8000-000000000000", "not a revision"] {
-        assert_eq!(
-            refusal(world.update_call("2").revision_id(wrong).send().await),
-            stale()
-        );
+        assert_eq!(refusal(world.update_call("2").revision_id(wrong).send().await), stale());
     }
     assert_eq!(world.get(None).await, before);
 }
@@ -186,12 +154,7 @@ async fn the_current_revision_is_accepted_once() {
     let world = World::new().await;
     world.function("1").await;
     let revision = world.latest_revision().await;
-    world
-        .update_call("2")
-        .revision_id(&revision)
-        .send()
-        .await
-        .unwrap();
+    world.update_call("2").revision_id(&revision).send().await.unwrap();
     assert_eq!(
         refusal(world.update_call("2").revision_id(&revision).send().await),
         stale()
@@ -227,10 +190,7 @@ async fn a_new_publication_rotates_the_revision_of_latest_but_not_its_last_modif
     let after = world.get(None).await;
     assert_ne!(after.revision_id(), before.revision_id());
     assert_eq!(after.last_modified(), before.last_modified());
-    assert_eq!(
-        world.get(Some("1")).await.last_modified(),
-        before.last_modified()
-    );
+    assert_eq!(world.get(Some("1")).await.last_modified(), before.last_modified());
 }
 
 #[tokio::test]
@@ -259,10 +219,7 @@ async fn while_an_update_with_publish_runs_latest_is_in_progress_and_the_version
     world.update_call("2").publish(true).send().await.unwrap();
     let latest = world.get(None).await;
     assert_eq!(latest.state(), Some(&State::Active));
-    assert_eq!(
-        latest.last_update_status(),
-        Some(&LastUpdateStatus::InProgress)
-    );
+    assert_eq!(latest.last_update_status(), Some(&LastUpdateStatus::InProgress));
     assert_eq!(world.get(Some("1")).await.state(), Some(&State::Pending));
 }
 
@@ -274,10 +231,7 @@ async fn when_an_update_with_publish_is_done_the_versions_revision_has_rotated()
     world.settle();
     let version = world.get(Some("1")).await;
     assert_eq!(version.state(), Some(&State::Active));
-    assert_eq!(
-        version.last_update_status(),
-        Some(&LastUpdateStatus::Successful)
-    );
+    assert_eq!(version.last_update_status(), Some(&LastUpdateStatus::Successful));
     assert_ne!(version.revision_id(), reply.revision_id());
 }
 
@@ -302,10 +256,7 @@ async fn dry_run_with_publish_is_refused_before_the_revision_is_looked_at() {
         .revision_id("stale")
         .send()
         .await;
-    assert_eq!(
-        refusal(both),
-        (400, "InvalidParameterValueException".to_owned())
-    );
+    assert_eq!(refusal(both), (400, "InvalidParameterValueException".to_owned()));
 }
 
 #[tokio::test]

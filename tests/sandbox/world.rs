@@ -63,10 +63,7 @@ impl World {
         let mut server = tokio::task::JoinSet::new();
         let (handle, ending) = (sandbox.clone(), stop.clone());
         server.spawn(async move { handle.serve(listener, ending).await.unwrap() });
-        let (lambda, s3) = (
-            lambda_client(&url, "us-east-1", "test"),
-            s3_client(&url, "us-east-1"),
-        );
+        let (lambda, s3) = (lambda_client(&url, "us-east-1", "test"), s3_client(&url, "us-east-1"));
         Self {
             sandbox,
             clock,
@@ -101,11 +98,7 @@ impl World {
             .role(ROLE)
             .runtime(Runtime::Nodejs22x)
             .handler("index.handler")
-            .code(
-                FunctionCode::builder()
-                    .zip_file(Blob::new(zip(tag)))
-                    .build(),
-            )
+            .code(FunctionCode::builder().zip_file(Blob::new(zip(tag))).build())
             .publish(publish)
             .send()
             .await
@@ -122,8 +115,7 @@ impl World {
     pub(crate) fn update_call(
         &self,
         tag: &str,
-    ) -> aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder
-    {
+    ) -> aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder {
         self.lambda
             .update_function_code()
             .function_name("f")
@@ -197,10 +189,7 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) async fn get_alias(
-        &self,
-        name: &str,
-    ) -> aws_sdk_lambda::operation::get_alias::GetAliasOutput {
+    pub(crate) async fn get_alias(&self, name: &str) -> aws_sdk_lambda::operation::get_alias::GetAliasOutput {
         self.lambda
             .get_alias()
             .function_name("f")
@@ -272,26 +261,17 @@ pub(crate) async fn http(url: &str, method: &str, path: &str, body: &str) -> (u1
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream
-        .write_all(format!("{head}{body}").as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await.unwrap();
     let reply = String::from_utf8_lossy(&reply).into_owned();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    (
-        head.split(' ').nth(1).unwrap().parse().unwrap(),
-        body.to_owned(),
-    )
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 /// A zip whose content is told by `tag`.
 pub(crate) fn zip(tag: &str) -> Bytes {
-    package([(
-        "index.js",
-        format!("exports.handler = async () => '{tag}';"),
-    )])
+    package([("index.js", format!("exports.handler = async () => '{tag}';"))])
 }
 
 /// Base64 of the SHA-256 of some bytes, worked out apart from the sandbox.

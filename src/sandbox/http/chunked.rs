@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn signed_chunks_lose_their_signatures() {
-        let decoded = decode(b"3;chunk-signature=ab\r\none\r\n4;chunk-signature=cd\r\n\r\n-2\r\n0;chunk-signature=ef\r\n\r\n");
+        let decoded =
+            decode(b"3;chunk-signature=ab\r\none\r\n4;chunk-signature=cd\r\n\r\n-2\r\n0;chunk-signature=ef\r\n\r\n");
         let decoded = decoded.unwrap();
         assert_eq!(decoded.body, "one\r\n-2");
         assert!(decoded.trailers.is_empty());
@@ -62,10 +63,8 @@ mod tests {
 
     #[test]
     fn trailers_are_read_in_lower_case() {
-        let decoded = decode(
-            b"3\r\none\r\n0\r\nX-Amz-Checksum-CRC32:eouWUw==\r\nx-amz-trailer-signature:ab\r\n\r\n",
-        )
-        .unwrap();
+        let decoded =
+            decode(b"3\r\none\r\n0\r\nX-Amz-Checksum-CRC32:eouWUw==\r\nx-amz-trailer-signature:ab\r\n\r\n").unwrap();
         assert_eq!(decoded.body, "one");
         assert_eq!(decoded.trailers["x-amz-checksum-crc32"], "eouWUw==");
     }

@@ -20,9 +20,7 @@ fn parse_version(text: &str) -> Result<VersionNumber, LambdaError> {
 }
 
 /// The weights that a request sets: `None` where it says nothing about them, empty where it clears them.
-fn parse_weights(
-    routing: Option<&RoutingConfig>,
-) -> Result<Option<BTreeMap<u64, f64>>, LambdaError> {
+fn parse_weights(routing: Option<&RoutingConfig>) -> Result<Option<BTreeMap<u64, f64>>, LambdaError> {
     let Some(routing) = routing else {
         return Ok(None);
     };
@@ -53,11 +51,7 @@ fn parse_weights(
 }
 
 /// The rules that primary and weighted version obey together.
-fn check_pair(
-    function: &Function,
-    primary: VersionNumber,
-    weights: &BTreeMap<u64, f64>,
-) -> Result<(), LambdaError> {
+fn check_pair(function: &Function, primary: VersionNumber, weights: &BTreeMap<u64, f64>) -> Result<(), LambdaError> {
     let missing = |number: VersionNumber| LambdaError::not_found(&function.qualified(number));
     let first = function.version(primary).ok_or_else(|| missing(primary))?;
     for number in weights.keys().copied().map(VersionNumber::Published) {
@@ -99,11 +93,7 @@ impl Lambda {
         check_alias(&input.name)?;
         check_description(input.description.as_deref())?;
         let Some(version) = input.function_version.as_deref() else {
-            return Err(LambdaError::validation(
-                "null",
-                "functionVersion",
-                "not be null",
-            ));
+            return Err(LambdaError::validation("null", "functionVersion", "not be null"));
         };
         let version = parse_version(version)?;
         let weights = parse_weights(input.routing_config.as_ref())?.unwrap_or_default();
@@ -143,11 +133,7 @@ impl Lambda {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
         check_description(input.description.as_deref())?;
-        let version = input
-            .function_version
-            .as_deref()
-            .map(parse_version)
-            .transpose()?;
+        let version = input.function_version.as_deref().map(parse_version).transpose()?;
         let weights = parse_weights(input.routing_config.as_ref())?;
         let found = self.find(context, &function)?;
         let alias = found
@@ -173,10 +159,7 @@ impl Lambda {
     pub(super) fn delete_alias(&mut self, context: &Context, input: &AliasInput) -> super::Result {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
-        self.find(context, &function)?
-            .function
-            .aliases
-            .remove(&input.name);
+        self.find(context, &function)?.function.aliases.remove(&input.name);
         Ok(Reply::empty())
     }
 
@@ -185,11 +168,7 @@ impl Lambda {
     pub(super) fn list_aliases(&mut self, context: &Context, input: &ListInput) -> super::Result {
         let size = page_size(input.max_items, 10_000)?;
         let function = Target::unqualified(context, &input.function_name)?;
-        let version = input
-            .function_version
-            .as_deref()
-            .map(parse_version)
-            .transpose()?;
+        let version = input.function_version.as_deref().map(parse_version).transpose()?;
         let function = self.find(context, &function)?.function;
         let mut rest = function
             .aliases

@@ -12,9 +12,7 @@ use super::model::{Code, LastUpdate, Origin, State, VersionNumber};
 use super::name::Target;
 use super::request::{CodeSource, UpdateFunctionCode};
 use super::view::{self, Detail};
-use super::{
-    Context, ErrorKind, Found, Lambda, LambdaError, Reply, check_revision, refuse_if_busy, version,
-};
+use super::{Context, ErrorKind, Found, Lambda, LambdaError, Reply, check_revision, refuse_if_busy, version};
 
 /// The largest zip that may come inside a request; larger ones have to go through S3.
 const DIRECT_UPLOAD_LIMIT: usize = 50 * 1024 * 1024;
@@ -38,21 +36,13 @@ pub(super) fn fetch(context: &Context, s3: &S3, source: &CodeSource) -> Result<C
         )),
         (Some(zip), None, None) => package(zip.clone(), Origin::Copy),
         (None, Some(bucket), Some(key)) => from_s3(context, s3, source, bucket, key),
-        (None, None, _) | (None, _, None) => Err(LambdaError::invalid(
-            "Please provide a source for function code.",
-        )),
+        (None, None, _) | (None, _, None) => Err(LambdaError::invalid("Please provide a source for function code.")),
     }
 }
 
 /// Copies an object, or refers to it. Whatever S3 refuses, Lambda answers with 400 `InvalidParameterValueException`:
 /// only the text tells a missing key from a missing bucket.
-fn from_s3(
-    context: &Context,
-    s3: &S3,
-    source: &CodeSource,
-    bucket: &str,
-    key: &str,
-) -> Result<Code, LambdaError> {
+fn from_s3(context: &Context, s3: &S3, source: &CodeSource, bucket: &str, key: &str) -> Result<Code, LambdaError> {
     let refuse = |code: &str, message: &str| {
         LambdaError::invalid(format!(
             "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
@@ -108,25 +98,15 @@ fn from_s3(
 
 fn package(zip: Bytes, origin: Origin) -> Result<Code, LambdaError> {
     if zip.is_empty() {
-        return Err(LambdaError::invalid(
-            "Uploaded file must be a non-empty zip",
-        ));
+        return Err(LambdaError::invalid("Uploaded file must be a non-empty zip"));
     }
-    let unreadable = || {
-        LambdaError::invalid(
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        )
-    };
+    let unreadable =
+        || LambdaError::invalid("Could not unzip uploaded file. Please check your file, then try to upload again.");
     let archive = zip::ZipArchive::new(Cursor::new(zip.as_ref())).map_err(|_| unreadable())?;
     if archive.is_empty() {
-        return Err(LambdaError::invalid(
-            "Uploaded file must be a non-empty zip",
-        ));
+        return Err(LambdaError::invalid("Uploaded file must be a non-empty zip"));
     }
-    if archive
-        .decompressed_size()
-        .is_some_and(|size| size > UNZIPPED_LIMIT)
-    {
+    if archive.decompressed_size().is_some_and(|size| size > UNZIPPED_LIMIT) {
         return Err(LambdaError::invalid(format!(
             "Unzipped size must be smaller than {UNZIPPED_LIMIT} bytes"
         )));
@@ -142,17 +122,14 @@ fn package(zip: Bytes, origin: Origin) -> Result<Code, LambdaError> {
 
 /// An image has no bytes here; its digest is the one that the URI names, or else made from the URI's text.
 fn image(uri: &str) -> Code {
-    let digest = uri.split_once("@sha256:").map_or_else(
-        || hex::encode(Sha256::digest(uri)),
-        |(_, digest)| digest.to_owned(),
-    );
+    let digest = uri
+        .split_once("@sha256:")
+        .map_or_else(|| hex::encode(Sha256::digest(uri)), |(_, digest)| digest.to_owned());
     Code {
         sha256: digest.into(),
         size: 0,
         bytes: Bytes::new(),
-        origin: Origin::Image {
-            uri: uri.to_owned(),
-        },
+        origin: Origin::Image { uri: uri.to_owned() },
     }
 }
 
@@ -190,12 +167,7 @@ impl Found<'_> {
 }
 
 impl Lambda {
-    pub(super) fn update_code(
-        &mut self,
-        context: &Context,
-        s3: &S3,
-        input: &UpdateFunctionCode,
-    ) -> super::Result {
+    pub(super) fn update_code(&mut self, context: &Context, s3: &S3, input: &UpdateFunctionCode) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         if let Some(architectures) = &input.architectures {
             check_architectures(architectures)?;
@@ -211,16 +183,11 @@ impl Lambda {
         let code = fetch(context, s3, &input.code)?;
         let (publish, dry_run) = (input.publish == Some(true), input.dry_run == Some(true));
         if publish && dry_run {
-            return Err(LambdaError::invalid(
-                "DryRun and Publish are mutually exclusive.",
-            ));
+            return Err(LambdaError::invalid("DryRun and Publish are mutually exclusive."));
         }
         // The order of the guard and the state is not recorded. The guard comes first, so that a repeated guarded
         // update is told that its revision is gone, whether or not the first one is through.
-        check_revision(
-            input.revision_id.as_deref(),
-            &found.function.latest.revision_id,
-        )?;
+        check_revision(input.revision_id.as_deref(), &found.function.latest.revision_id)?;
         refuse_if_busy(found.function)?;
         if code.origin == Origin::Copy && stored.saturating_add(code.size) > STORAGE_LIMIT {
             return Err(LambdaError::new(
@@ -248,17 +215,11 @@ impl Lambda {
         }
         if !publish {
             let arn = found.function.arn.clone();
-            return Ok(Reply::ok(version::show(
-                found.function,
-                VersionNumber::Latest,
-                &arn,
-            )));
+            return Ok(Reply::ok(version::show(found.function, VersionNumber::Latest, &arn)));
         }
         if input.publish_to.is_some() {
             // Only functions on managed instances publish elsewhere. AWS finds that out when $LATEST is updated already.
-            return Err(LambdaError::invalid(
-                "PublishTo is not supported for this function.",
-            ));
+            return Err(LambdaError::invalid("PublishTo is not supported for this function."));
         }
         let number = found.publish(None);
         if let Some(version) = found.function.versions.get_mut(&number) {

@@ -211,9 +211,7 @@ impl Version {
                 self.last_update = Some(LastUpdate::Successful);
             }
             // The old code keeps serving after a failed update, so the function stays Active.
-            Ending::Failure { code, reason } if creating => {
-                self.state = State::Failed { code, reason }
-            }
+            Ending::Failure { code, reason } if creating => self.state = State::Failed { code, reason },
             Ending::Failure { code, reason } => {
                 self.last_update = Some(LastUpdate::Failed { code, reason });
             }
@@ -275,16 +273,11 @@ mod text {
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        text: &Arc<str>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(text)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Arc<str>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
         String::deserialize(deserializer).map(Arc::from)
     }
 }

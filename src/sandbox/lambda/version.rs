@@ -107,12 +107,7 @@ impl Lambda {
 
 impl Found<'_> {
     fn has_snap_start(&self) -> bool {
-        let snap_start = self
-            .function
-            .latest
-            .config
-            .get("SnapStart")
-            .unwrap_or_default();
+        let snap_start = self.function.latest.config.get("SnapStart").unwrap_or_default();
         snap_start["ApplyOn"] == "PublishedVersions"
     }
 }
