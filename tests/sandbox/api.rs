@@ -495,3 +495,38 @@ async fn somebody_elses_update_can_be_seeded() {
         Some(&LastUpdateStatus::Failed)
     );
 }
+
+#[tokio::test]
+async fn a_call_takes_effect_though_its_client_has_hung_up() {
+    let world = World::new().await;
+    world.function("1").await;
+    world
+        .sandbox
+        .inject(Fault::on("UpdateFunctionCode", Effect::Delay { ms: 1000 }));
+    let came_in = async {
+        while http(&world.url, "GET", "/_sandbox/faults", "").await.1 != r#"{"faults":[]}"# {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = world.update_call("2").send() => panic!("the clock stands still"),
+        () = came_in => {}
+    }
+    // Time enough for the sandbox to notice that the connection is gone.
+    for _ in 0..20 {
+        http(&world.url, "GET", "/_sandbox/health", "").await;
+    }
+    world.clock.advance(Duration::from_secs(1));
+    while world
+        .sandbox
+        .calls()
+        .iter()
+        .all(|call| call.operation != "UpdateFunctionCode")
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        world.get(None).await.code_sha256(),
+        Some(sha(&zip("2")).as_str())
+    );
+}
