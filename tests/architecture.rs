@@ -1,6 +1,8 @@
 //! Holds the plan of the house to the code: who may import whom, what the pure core must not touch, and that every file
 //! says in its first line what it is for. docs/ARCHITECTURE.md has the same table for people.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by itself")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +65,7 @@ const IMPURE: [&str; 13] = [
 const HOMES: [(&str, &[&str]); 6] = [
     ("git2", &["adapters", "cli/demo/repository.rs"]),
     ("aws_sdk_", &["adapters"]),
-    ("serde_yaml", &["manifest", "config"]),
+    ("serde_yaml", &["manifest", "config", "sandbox/folder.rs"]),
     ("tokio_cron_scheduler", &["adapters"]),
     ("prometheus", &["telemetry"]),
     ("similar", &["plan"]),
@@ -155,7 +157,7 @@ fn names(code: &str, what: &str) -> bool {
         let before = code[..at].chars().next_back();
         let starts = before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '"' | '.' | '-' | '/')));
         let rest = &code[at + what.len()..];
-        let ends = what.ends_with('_') || what.contains("::") || rest.starts_with("::") || rest.starts_with(' ');
+        let ends = what.ends_with('_') || what.contains("::") || rest.starts_with("::");
         starts && ends
     })
 }

@@ -525,8 +525,5 @@ async fn a_call_takes_effect_though_its_client_has_hung_up() {
     {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        world.get(None).await.code_sha256(),
-        Some(sha(&zip("2")).as_str())
-    );
+    assert_eq!(world.get(None).await.code_sha256(), Some(sha(&zip("2")).as_str()));
 }
