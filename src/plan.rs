@@ -15,7 +15,7 @@ mod withheld;
 
 use std::collections::BTreeMap;
 
-pub use artifact::{ArtifactFacts, lookups};
+pub use artifact::{ArtifactFacts, FactsByTarget, lookups};
 pub use exit::Verdict;
 pub use function::Context;
 pub use json::SCHEMA_VERSION;
@@ -85,11 +85,13 @@ pub fn plan(
     desired: &DesiredState,
     targets: &BTreeMap<TargetName, Target>,
     observations: &Observations,
-    facts: &ArtifactFacts,
+    facts: &FactsByTarget,
     policy: &Policy,
 ) -> Plan {
+    let nothing = ArtifactFacts::new();
     let mut functions = BTreeMap::new();
     for (key, function) in &desired.functions {
+        let facts = facts.get(&key.target).unwrap_or(&nothing);
         let context = Context {
             allowed: allowed(targets, key),
             revision: desired.revision.as_ref(),

@@ -277,6 +277,26 @@ impl Report {
             .collect()
     }
 
+    /// Returns this report with the functions of a later, narrower one in place of its own.
+    #[must_use]
+    pub fn with(&self, later: Self) -> Self {
+        let mut functions: BTreeMap<FunctionKey, FunctionReport> = self
+            .functions
+            .iter()
+            .map(|function| (function.key.clone(), function.clone()))
+            .collect();
+        functions.extend(
+            later
+                .functions
+                .into_iter()
+                .map(|function| (function.key.clone(), function)),
+        );
+        Self {
+            functions: functions.into_values().collect(),
+            ..self.clone()
+        }
+    }
+
     /// Counts the functions in each state; every state has an entry.
     pub fn summary(&self) -> Summary {
         let mut summary: Summary = State::ALL.into_iter().map(|state| (state, 0)).collect();

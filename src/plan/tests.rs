@@ -168,7 +168,7 @@ impl World {
             &desired,
             &[(target.name.clone(), target)].into(),
             &observations,
-            &self.facts,
+            &[(Self::key().target, self.facts.clone())].into(),
             &self.policy,
         );
         plan.functions.remove(&Self::key()).unwrap()
@@ -698,13 +698,14 @@ fn a_pass_that_would_change_too_much_waits_to_be_acknowledged() {
     };
     let targets = [(target.name.clone(), target)].into();
     let observations = keys.iter().map(|key| (key.clone(), world.observed.clone())).collect();
+    let facts = [(World::key().target, world.facts.clone())].into();
     let mut policy = world.policy.clone();
-    let stopped = plan(&desired, &targets, &observations, &world.facts, &policy);
+    let stopped = plan(&desired, &targets, &observations, &facts, &policy);
     for function in stopped.functions.values() {
         assert_eq!(summary(function), ["Withheld", "- TooManyChanges"]);
     }
     policy.acknowledged = desired.revision.clone();
-    let allowed = plan(&desired, &targets, &observations, &world.facts, &policy);
+    let allowed = plan(&desired, &targets, &observations, &facts, &policy);
     assert!(
         allowed
             .functions
