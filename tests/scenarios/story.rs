@@ -40,8 +40,12 @@ impl World {
     pub(crate) async fn pass(&self) -> String {
         self.sandbox.clear_calls();
         let report = self.apply().await;
-        let written: String = self.written().iter().map(|line| format!("\n  {line}")).collect();
-        let written = if written.is_empty() { " none" } else { &written };
+        let written = self.written();
+        let written = if written.is_empty() {
+            " none".to_owned()
+        } else {
+            format!("\n  {}", written.join("\n  "))
+        };
         format!("writes:{written}\nafter: {}\n{}", self.told(&report), self.live())
     }
 

@@ -25,7 +25,7 @@ async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
         $LATEST is "InProgress"
         live -> 1
     "#);
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     world.settle().await;
 }
 

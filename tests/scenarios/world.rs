@@ -102,8 +102,8 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let mut server = tokio::task::JoinSet::new();
-        let (served, token) = (sandbox.clone(), stop.clone());
-        server.spawn(async move { served.serve(listener, token).await.unwrap() });
+        let (handle, token) = (sandbox.clone(), stop.clone());
+        server.spawn(async move { handle.serve(listener, token).await.unwrap() });
         let globs: Vec<String> = setup.globs.iter().map(ToString::to_string).collect();
         let origin = setup.git.then(Origin::new);
         let mut world = Self {
