@@ -135,7 +135,8 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Demo(args) => demo::run(&args, &global, output).await,
+            // Boxed, as it holds a whole daemon and a sandbox.
+            Command::Demo(args) => Box::pin(demo::run(&args, &global, output)).await,
             Command::Run => run::run(&global, output).await,
             Command::Plan(args) => plan::run(&args, &global, output).await,
             Command::Apply(args) => apply::run(&args, &global, output).await,

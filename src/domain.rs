@@ -17,6 +17,7 @@ mod resolution;
 mod secret;
 mod sha256;
 mod source;
+mod spelling;
 
 pub use artifact::{ArtifactError, ArtifactTemplate, Placeholders, S3Location};
 pub use desired::{
@@ -38,3 +39,4 @@ pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedO
 pub use secret::Secret;
 pub use sha256::{CodeSha256, Sha256Error};
 pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};
+pub use spelling::nearest;

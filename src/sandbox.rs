@@ -23,10 +23,13 @@
 mod call;
 mod clock;
 mod fault;
+mod folder;
 mod http;
 mod ids;
 mod lambda;
 mod latency;
+mod new_function;
+mod package;
 mod quota;
 mod s3;
 mod seed;
@@ -40,9 +43,12 @@ use std::time::Duration;
 pub use call::Call;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use fault::{Effect, Fault};
+pub use folder::{Folder, FolderError, Seeded};
 pub use lambda::{ErrorKind, LambdaError};
+pub use new_function::{Code, NewFunction};
+pub use package::package;
 pub use s3::S3Error;
-pub use seed::{Code, NewFunction, Place, package};
+pub use seed::Place;
 pub use state::{State, StateError};
 
 /// Whether a behaviour is taken over from AWS or switched off.

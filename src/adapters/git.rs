@@ -1,7 +1,8 @@
-//! The desired state from Git: a bare mirror, fetched through libgit2 and read object by object. Pushes nothing, checks nothing out.
+//! The desired state from Git, through libgit2: read object by object, from a bare mirror or in place. Pushes nothing, checks nothing out.
 
 mod error;
 mod known_hosts;
+mod local;
 mod mirror;
 mod process;
 mod remote;
@@ -9,7 +10,7 @@ mod snapshot;
 mod tree;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::domain::{BlobId, BranchName, CommitId, ForcePush, RepositoryUrl, Sour
 use crate::ports::{DesiredSource, PortError, PortErrorKind};
 use mirror::Place;
 use remote::Remote;
-use snapshot::{Known, Snapshots};
+use snapshot::{Known, Snapshots, Store};
 use worker::{Deadline, Worker};
 
 /// Where the desired state is and how to get at it.
@@ -39,7 +40,7 @@ pub struct GitSettings {
     /// Wall clock for one operation.
     pub timeout: Duration,
     /// Where the mirror is kept, in a folder named by a hash of the URL; `None` for a temporary folder, removed
-    /// with the [`GitSource`].
+    /// with the [`GitSource`]. A repository on this machine needs no mirror.
     pub cache_dir: Option<PathBuf>,
     /// Whether a rewritten branch is followed.
     pub force_push: ForcePush,
@@ -84,23 +85,29 @@ impl GitSource {
 
     fn with_bounds(settings: GitSettings, bounds: Bounds) -> Result<Self, PortError> {
         let operation = || format!("open {}", settings.url);
-        let temporary = if settings.cache_dir.is_none() {
-            let folder = tempfile::Builder::new().prefix("pinfold-").tempdir().map_err(|error| {
-                let message = format!("no temporary folder: {error}: set repository.cacheDir");
-                PortError::new(PortErrorKind::Unknown, operation(), message)
-            })?;
-            Some(folder)
-        } else {
-            None
+        let mut temporary = None;
+        let store = match (settings.url.local_path(), &settings.cache_dir) {
+            (Some(path), _) => Store::Local(path),
+            (None, Some(cache)) => Store::Mirror(Place::new(cache, &settings.url)),
+            (None, None) => {
+                let folder = tempfile::Builder::new().prefix("pinfold-").tempdir().map_err(|error| {
+                    let message = format!("no temporary folder: {error}: set repository.cacheDir");
+                    PortError::new(PortErrorKind::Unknown, operation(), message)
+                })?;
+                let place = Place::new(folder.path(), &settings.url);
+                temporary = Some(folder);
+                Store::Mirror(place)
+            }
         };
-        let cache = temporary.as_ref().map(TempDir::path).or(settings.cache_dir.as_deref());
-        let place = Place::new(cache.unwrap_or(Path::new("")), &settings.url);
-        let home = place.home();
-        process::prepare(settings.ca_file.as_deref(), &home)
+        let home = match &store {
+            Store::Local(_) => None,
+            Store::Mirror(place) => Some(place.home()),
+        };
+        process::prepare(settings.ca_file.as_deref(), home.as_deref())
             .map_err(|message| PortError::new(PortErrorKind::Invalid, operation(), message))?;
         Ok(Self {
             snapshots: Arc::new(Snapshots {
-                place,
+                store,
                 remote: Remote {
                     url: settings.url,
                     branch: settings.branch,
@@ -128,13 +135,6 @@ impl GitSource {
         self.worker.run(operation, self.timeout, work).await
     }
 
-    /// Remembers that objects were missing, so that the next tree is read from a new mirror.
-    fn note_corruption(&self, error: &PortError) {
-        if error.kind == PortErrorKind::Malformed {
-            self.known().mirror_corrupt = true;
-        }
-    }
-
     fn known(&self) -> MutexGuard<'_, Known> {
         // Each change is one assignment, so a panic elsewhere leaves nothing half done.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,10 +160,7 @@ impl DesiredSource for GitSource {
         };
         let (paths, known) = (paths.to_vec(), *self.known());
         let work = move |snapshots: &Snapshots, deadline| snapshots.tree(commit, &paths, known, deadline);
-        let (commit, tree) = self
-            .run(&operation, work)
-            .await
-            .inspect_err(|error| self.note_corruption(error))?;
+        let (commit, tree) = self.run(&operation, work).await?;
         *self.known() = Known {
             head: Some(commit),
             mirror_corrupt: false,
@@ -174,8 +171,13 @@ impl DesiredSource for GitSource {
     async fn contents(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, PortError> {
         let operation = format!("read files of {}", self.snapshots.remote.url);
         let blobs = blobs.to_vec();
-        self.run(&operation, move |snapshots, _| snapshots.contents(&blobs))
-            .await
+        let work = move |snapshots: &Snapshots, _| snapshots.contents(&blobs);
+        self.run(&operation, work).await.inspect_err(|error| {
+            // What was listed is not there: the next tree is read from a new mirror.
+            if error.kind == PortErrorKind::Malformed {
+                self.known().mirror_corrupt = true;
+            }
+        })
     }
 }
 

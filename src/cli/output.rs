@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use super::{Color, OutputFormat};
 use crate::plan::Report;
 
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// Where and how a command prints.
@@ -60,6 +61,38 @@ impl Output {
     fn to_stderr(self, text: &str) {
         // Where standard error is closed, nobody can be told.
         let _ = AutoStream::new(std::io::stderr(), self.choice).write_all(text.as_bytes());
+    }
+
+    /// Prints a heading between results for people.
+    pub(super) fn heading(self, text: &str) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => self.data(&format!("{HEADING}── {text}{HEADING:#}\n\n")),
+            OutputFormat::Json => Ok(()),
+        }
+    }
+
+    /// Prints a text for people.
+    pub(super) fn story(self, text: &str) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => self.data(&format!("{text}\n")),
+            OutputFormat::Json => Ok(()),
+        }
+    }
+
+    /// Prints what was done in a pass, and how things stand after it.
+    pub(super) fn progress(self, report: &Report) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => self.data(&format!("{}{}\n", report.headline(), report.steps_text())),
+            OutputFormat::Json => self.json(&report.to_json()),
+        }
+    }
+
+    /// Prints how things stand.
+    pub(super) fn summary(self, report: &Report) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => self.data(&report.to_summary_text()),
+            OutputFormat::Json => Ok(()),
+        }
     }
 
     /// Prints a report, and its failed targets as errors. Returns how the command ends.

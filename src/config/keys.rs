@@ -5,6 +5,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::faults::Faults;
 use super::place::FieldPath;
+use crate::domain::nearest;
 
 /// Takes out of `value` every key that `schema` does not know, and reports each.
 ///
@@ -53,36 +54,10 @@ fn remedy(key: &str, known: &[&str]) -> String {
     }
 }
 
-/// Returns the known key that a slip of the hand turns into `key`: another case or other separators
-/// (`role_arn`), or few wrong letters.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let bare = |text: &str| text.replace(['_', '-', ' '], "").to_ascii_lowercase();
-    let key = bare(key);
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&key, &bare(candidate));
-    let near = known.iter().min_by_key(|candidate| distance(candidate))?;
-    // One slip in a short word, more in a long one; beyond a third of the letters it is another word.
-    (distance(near) <= (near.len() / 3).max(1)).then_some(near)
-}
-
 /// Finds a keyword of the schema, through the alternatives with which an optional value is written.
 fn find<'a>(schema: &'a Json, keyword: &str) -> Option<&'a Json> {
     schema.get(keyword).or_else(|| {
         let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?;
         alternatives.as_array()?.iter().find_map(|one| one.get(keyword))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_key_that_was_meant_is_named() {
-        let known = ["roleArn", "region", "path", "externalId"];
-        assert_eq!(nearest("role_arn", &known), Some("roleArn"));
-        assert_eq!(nearest("regoin", &known), Some("region"));
-        assert_eq!(nearest("Path", &known), Some("path"));
-        assert_eq!(nearest("colour", &known), None);
-        assert_eq!(nearest("x", &[]), None);
-    }
 }

@@ -1,6 +1,6 @@
 //! The part of a URL between `://` and the path, read strictly. Knows no scheme, and guesses nothing.
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 /// User, host and port of a URL.
 ///

@@ -1,7 +1,9 @@
 //! Where a Git repository is and which branch of it counts. Checks the text only; connects to nothing.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -107,6 +109,19 @@ impl RepositoryUrl {
         &self.transport
     }
 
+    /// Returns the folder of a repository on this machine.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        match self.transport {
+            Transport::Path => Some(PathBuf::from(&self.text)),
+            Transport::File => {
+                let path = self.text.split_once("://").map_or("", |(_, rest)| rest);
+                let path = path.strip_prefix("localhost").unwrap_or(path);
+                Some(PathBuf::from(OsString::from_vec(percent_decoded(path))))
+            }
+            Transport::Https { .. } | Transport::Http { .. } | Transport::Ssh { .. } => None,
+        }
+    }
+
     /// Returns the URL with a relative path resolved against `base`; `None` where `base` is not UTF-8.
     #[must_use]
     pub fn resolved(self, base: &Path) -> Option<Self> {
@@ -155,6 +170,9 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<Transport, RepositoryUrlError
         return Err(E::Query);
     }
     if scheme == "file" {
+        if percent_decoded(rest).contains(&0) {
+            return Err(E::Characters);
+        }
         let path = rest.strip_prefix("localhost").unwrap_or(rest);
         return if path.starts_with('/') && path.len() > 1 {
             Ok(Transport::File)
@@ -183,6 +201,26 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<Transport, RepositoryUrlError
             port: port.unwrap_or(SSH_PORT),
         }),
     }
+}
+
+/// Puts bytes in the place of `%20` and the like; what is no such escape stays as it is.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escape = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| hex::decode(digits).ok());
+        if let Some(byte) = escape {
+            decoded.extend(byte);
+            rest = &after[2..];
+        } else {
+            decoded.push(*first);
+            rest = after;
+        }
+    }
+    decoded
 }
 
 /// Reads `user@host:path` or a path, by Git's rule: a colon before the first slash makes it an address.
@@ -358,6 +396,19 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<RepositoryUrl>().unwrap_err(), error, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_repository_on_this_machine_has_a_folder() {
+        let folder = |text: &str| text.parse::<RepositoryUrl>().unwrap().local_path();
+        assert_eq!(folder("/srv/a%20b"), Some("/srv/a%20b".into()));
+        assert_eq!(folder("file:///srv/a%20b"), Some("/srv/a b".into()));
+        assert_eq!(folder("file://localhost/srv/100%"), Some("/srv/100%".into()));
+        assert_eq!(folder("https://h/x"), None);
+        assert_eq!(
+            "file:///a%00b".parse::<RepositoryUrl>(),
+            Err(RepositoryUrlError::Characters)
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::file::FUNCTION_FIELDS;
 use super::flaw::{Flaw, Place, shown};
 use super::yaml::{self, Node, Value};
+use crate::domain::nearest;
 
 /// Flaws of one file that are told one by one: who has more starts with the first.
 const MAX_FLAWS: usize = 20;
@@ -245,21 +246,6 @@ pub(super) fn inside(path: &str, field: &str) -> String {
     } else {
         format!("{path}.{field}")
     }
-}
-
-/// Returns the one of `known` that somebody may have meant.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    /// Longer names than this are no typing errors of any field.
-    const LONGEST: usize = 32;
-    /// How alike two names must be, from 0 to 1: `verison` and `version` are 0.86, `mode` and `name` 0.5.
-    const ALIKE: f32 = 0.6;
-    if name.len() > LONGEST {
-        return None;
-    }
-    if let Some(same) = known.iter().find(|field| field.eq_ignore_ascii_case(name)) {
-        return Some(same);
-    }
-    similar::get_close_matches(name, known, 1, ALIKE).pop()
 }
 
 fn prefix(path: &str) -> String {

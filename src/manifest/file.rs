@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::aliases::{self, Alias};
 use super::claim;
-use super::fields::{Fields, Reader, nearest};
+use super::fields::{Fields, Reader};
 use super::flaw::{Flaw, Place, shown};
 use super::layout::Role;
 use super::suspend;
 use super::yaml::{self, Node, Value};
+use crate::domain::nearest;
 use crate::domain::{
     AliasName, ArtifactTemplate, ArtifactVersion, CodeSha256, FunctionName, Mode, S3Location, Suspension,
 };

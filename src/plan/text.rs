@@ -10,7 +10,7 @@ use comfy_table::{Table, presets};
 use super::diff;
 use super::report::{FunctionReport, Report, State, StepReport, StepResult};
 use super::step::{Step, VersionRef};
-use crate::domain::Fault;
+use crate::domain::{Fault, FunctionVersion};
 use crate::drift::Drift;
 
 const BOLD: Style = Style::new().bold();
@@ -53,6 +53,20 @@ impl Report {
             parts.push(format!("{heading}\n{}\n", names.join("\n")));
         }
         parts.join("\n")
+    }
+
+    /// Renders the first line and the table.
+    pub fn to_summary_text(&self) -> String {
+        format!("{}\n{}", self.headline(), self.table())
+    }
+
+    /// Renders the steps of every function that has some; empty where none has.
+    pub fn steps_text(&self) -> String {
+        self.functions
+            .iter()
+            .filter(|function| !function.steps.is_empty())
+            .map(|function| format!("\n{}", function.title() + &function.step_lines()))
+            .collect()
     }
 
     /// Renders the first line: the commit and the count of each state.
@@ -121,16 +135,27 @@ impl FunctionReport {
         words.join(", ")
     }
 
+    fn title(&self) -> String {
+        format!(
+            "{}  {}\n",
+            paint(BOLD, &self.key.to_string()),
+            paint(style_of(self.state), self.state.as_str())
+        )
+    }
+
+    fn step_lines(&self) -> String {
+        let lines = self.steps.iter().enumerate();
+        lines
+            .map(|(index, step)| format!("  {:>2}. {}\n", index + 1, step_text(step)))
+            .collect()
+    }
+
     fn details(&self) -> Option<String> {
         let diff = diff::unified(self);
         if diff.is_empty() && self.steps.is_empty() && self.withheld.is_empty() {
             return None;
         }
-        let mut text = format!(
-            "{}  {}\n",
-            paint(BOLD, &self.key.to_string()),
-            paint(style_of(self.state), self.state.as_str())
-        );
+        let mut text = self.title();
         for line in diff.lines() {
             let style = match line.as_bytes().first() {
                 Some(b'+') => GREEN,
@@ -140,9 +165,7 @@ impl FunctionReport {
             };
             let _ = writeln!(text, "  {}", paint(style, line));
         }
-        for (index, step) in self.steps.iter().enumerate() {
-            let _ = writeln!(text, "  {:>2}. {}", index + 1, step_text(step));
-        }
+        text.push_str(&self.step_lines());
         for withheld in &self.withheld {
             let subject = withheld
                 .subject
@@ -182,13 +205,26 @@ fn step_text(report: &StepReport) -> String {
         None => "the published version".to_owned(),
     };
     let what = match &report.step {
-        Step::UpdateCode { version, code, .. } => format!("$LATEST to {version} from {}", code.location),
+        Step::UpdateCode { version, code, .. } => {
+            format!(
+                "$LATEST to {version} from s3://{}/{}",
+                code.location.bucket, code.location.key
+            )
+        }
         Step::AwaitUpdated { .. } => "until the update is complete".to_owned(),
         Step::PublishVersion { publication, .. } => match report.version {
             Some(version) => format!("{} as version {version}", publication.version),
             None => publication.version.to_string(),
         },
         Step::CreateAlias { alias, to: version } => format!("{alias} at {}", to(version)),
+        Step::MoveAlias {
+            alias,
+            from: FunctionVersion::Number(from),
+            to: version,
+            ..
+        } if version.known() == Some(*from) => {
+            format!("{alias} stays at version {from}, without weights")
+        }
         Step::MoveAlias {
             alias,
             from,

@@ -100,7 +100,7 @@ where
     async fn look_at_source(&mut self) -> bool {
         let result = self.try_source().await;
         let error = result.as_ref().err().map(ToString::to_string);
-        self.status.change(|status| status.source_error = error);
+        self.status.source_error(error);
         match result {
             Ok(Some(desired)) => {
                 self.desired = Some(desired);
@@ -165,10 +165,7 @@ where
                 || (function.state == State::Drifted
                     && function.steps.iter().any(|step| step.result == StepResult::Refused))
         });
-        self.status.change(|status| {
-            status.report = Some(report);
-            status.last_pass = Some(now);
-        });
+        self.status.passed(report, now);
         soon
     }
 

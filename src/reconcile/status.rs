@@ -44,8 +44,21 @@ impl StatusBoard {
         self.sender.subscribe()
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Status)) {
-        self.sender.send_modify(change);
+    /// Notes that a pass is complete.
+    pub(super) fn passed(&self, report: Arc<Report>, now: Timestamp) {
+        self.sender.send_modify(|status| {
+            status.report = Some(report);
+            status.last_pass = Some(now);
+        });
+    }
+
+    /// Notes whether the repository could be read.
+    pub(super) fn source_error(&self, error: Option<String>) {
+        self.sender.send_if_modified(|status| {
+            let changed = status.source_error != error;
+            status.source_error = error;
+            changed
+        });
     }
 }
 

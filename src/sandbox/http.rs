@@ -25,6 +25,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::call::Call;
 use super::lambda::Context;
@@ -39,6 +40,9 @@ const BODY_LIMIT: usize = 1024 * 1024 * 1024;
 struct App {
     shared: Arc<Shared>,
     stop: CancellationToken,
+    /// Calls on their way. They go on when their client hangs up, as they do at AWS: who gives up waiting does not know
+    /// whether the call took effect.
+    calls: TaskTracker,
 }
 
 pub(super) async fn serve(
@@ -46,9 +50,11 @@ pub(super) async fn serve(
     listener: tokio::net::TcpListener,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let calls = TaskTracker::new();
     let app = App {
         shared,
         stop: stop.clone(),
+        calls: calls.clone(),
     };
     let router = Router::new().fallback(handle).with_state(app);
     axum::serve(
@@ -56,7 +62,10 @@ pub(super) async fn serve(
         router.into_make_service_with_connect_info::<Line>(),
     )
     .with_graceful_shutdown(stop.cancelled_owned())
-    .await
+    .await?;
+    calls.close();
+    calls.wait().await;
+    Ok(())
 }
 
 async fn handle(State(app): State<App>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
@@ -69,17 +78,22 @@ async fn handle(State(app): State<App>, ConnectInfo(line): ConnectInfo<Line>, re
         return admin::answer(&app.shared, &head, path, &body);
     }
     let caller = Caller::of(&head, &app.shared.options.account);
+    let calls = app.calls.clone();
     let exchange = Exchange {
         app,
         line,
         endpoint: caller::endpoint(&head),
         caller,
     };
-    match exchange.caller.service(&head, &body) {
-        Service::Lambda => lambda::answer(exchange, &head, &body).await,
-        Service::Sts => sts::answer(exchange, &body).await,
-        Service::S3 => s3::answer(exchange, &head, body).await,
-    }
+    let call = calls.spawn(async move {
+        match exchange.caller.service(&head, &body) {
+            Service::Lambda => lambda::answer(exchange, &head, &body).await,
+            Service::Sts => sts::answer(exchange, &body).await,
+            Service::S3 => s3::answer(exchange, &head, body).await,
+        }
+    });
+    call.await
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// A request on its way through the sandbox.

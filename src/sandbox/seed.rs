@@ -1,106 +1,14 @@
 //! Filling a sandbox from Rust, without HTTP, faults, latency or quotas, and unseen by the record of calls. For tests and
 //! rehearsals; it goes through the same state machine as the API, so no state comes about that AWS could not have.
 
-use std::io::{Cursor, Write as _};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::lambda::{Context, Ending, LambdaError, Request};
 use super::s3::{Algorithm, Put, S3Error, Wanted};
-use super::{Sandbox, Timestamp};
-
-/// Where a function's code comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Code {
-    /// The bytes of a zip.
-    Zip(Bytes),
-    /// An object in the sandbox's S3.
-    S3 {
-        /// Its bucket, in the region of the function.
-        bucket: String,
-        /// Its key.
-        key: String,
-        /// Its version, where it is not the current one.
-        version: Option<String>,
-    },
-}
-
-impl Code {
-    /// The bytes of a zip.
-    pub fn zip(bytes: impl Into<Bytes>) -> Self {
-        Self::Zip(bytes.into())
-    }
-
-    /// The current object of a key.
-    pub fn s3(bucket: &str, key: &str) -> Self {
-        Self::S3 {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            version: None,
-        }
-    }
-
-    fn members(&self) -> Map<String, Value> {
-        let members = match self {
-            Self::Zip(bytes) => json!({ "ZipFile": STANDARD.encode(bytes) }),
-            Self::S3 {
-                bucket,
-                key,
-                version: None,
-            } => json!({ "S3Bucket": bucket, "S3Key": key }),
-            Self::S3 {
-                bucket,
-                key,
-                version: Some(version),
-            } => {
-                json!({ "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version })
-            }
-        };
-        match members {
-            Value::Object(members) => members,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-        }
-    }
-}
-
-/// A function to be made: a Node.js one with a made-up role, until told otherwise.
-#[derive(Debug, Clone)]
-pub struct NewFunction {
-    name: String,
-    code: Code,
-    members: Map<String, Value>,
-}
-
-impl NewFunction {
-    /// A function of this name and code.
-    pub fn new(name: &str, code: Code) -> Self {
-        Self {
-            name: name.to_owned(),
-            code,
-            members: Map::new(),
-        }
-    }
-
-    /// Sets a member of `CreateFunction`, such as `Environment`, in the form that it has on the wire.
-    #[must_use]
-    pub fn with(mut self, member: &str, value: Value) -> Self {
-        self.members.insert(member.to_owned(), value);
-        self
-    }
-
-    /// Adds a tag.
-    #[must_use]
-    pub fn tag(mut self, key: &str, value: &str) -> Self {
-        if let Some(tags) = self.members.entry("Tags").or_insert_with(|| json!({})).as_object_mut() {
-            tags.insert(key.to_owned(), json!(value));
-        }
-        self
-    }
-}
+use super::{Code, NewFunction, Sandbox, Timestamp};
 
 /// An account and a region of the sandbox, to be filled.
 #[derive(Debug, Clone)]
@@ -108,6 +16,8 @@ pub struct Place {
     sandbox: Sandbox,
     account: String,
     region: String,
+    window: Duration,
+    ending: Ending,
 }
 
 impl Sandbox {
@@ -117,6 +27,8 @@ impl Sandbox {
             sandbox: self.clone(),
             account: self.shared.options.account.clone(),
             region: region.to_owned(),
+            window: Duration::ZERO,
+            ending: Ending::Success,
         }
     }
 
@@ -185,8 +97,52 @@ impl Place {
         self
     }
 
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub(super) fn account_id(&self) -> &str {
+        &self.account
+    }
+
+    /// Makes a bucket with versioning, unless there is one of that name.
+    pub(super) fn ensure_bucket(&self, name: &str) -> Result<(), S3Error> {
+        let now = self.sandbox.shared.now();
+        let mut world = self.sandbox.shared.lock();
+        if world.s3.bucket(name).is_ok() {
+            return Ok(());
+        }
+        world.s3.create_bucket(name, &self.region, &self.account, now)?;
+        world.s3.put_versioning(name, "Enabled")
+    }
+
+    pub(super) fn put_object(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), S3Error> {
+        self.sandbox.put_object(bucket, key, body, true).map(|_| ())
+    }
+
+    pub(super) fn has_object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<(), S3Error> {
+        self.sandbox.shared.lock().s3.get(bucket, key, version).map(|_| ())
+    }
+
+    /// Lets the updates and creations that follow stay in progress for `window`, as if somebody else were at work.
+    #[must_use]
+    pub const fn lasting(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Lets the updates and creations that follow end `Failed`, with this reason code and text.
+    #[must_use]
+    pub fn failing(mut self, code: &str, reason: &str) -> Self {
+        self.ending = Ending::Failure {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self
+    }
+
     /// Carries out any operation of Lambda's API, with the members of its input and output as they are on the wire.
-    /// Updates and creations are through when it returns.
+    /// Updates and creations are through by the next call, unless [`Place::lasting`] says otherwise.
     ///
     /// # Errors
     ///
@@ -199,8 +155,8 @@ impl Place {
             account: self.account.clone(),
             region: self.region.clone(),
             now,
-            completes: now,
-            ending: Ending::Success,
+            completes: now.after(self.window),
+            ending: self.ending.clone(),
             endpoint: String::new(),
         };
         let world = &mut *world;
@@ -323,25 +279,6 @@ impl Place {
     pub fn alias(&self, function: &str, alias: &str) -> Result<Value, LambdaError> {
         self.call("GetAlias", json!({ "FunctionName": function, "Name": alias }))
     }
-}
-
-/// A zip of these files. The same files give the same bytes, and so the same `CodeSha256`.
-pub fn package<N, C>(files: impl IntoIterator<Item = (N, C)>) -> Bytes
-where
-    N: Into<String>,
-    C: AsRef<[u8]>,
-{
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored)
-        .last_modified_time(zip::DateTime::default());
-    for (name, content) in files {
-        // Writing to memory only fails where a name is taken twice; the first file of the name then stays.
-        let _ = zip
-            .start_file(name.into(), options)
-            .and_then(|()| Ok(zip.write_all(content.as_ref())?));
-    }
-    zip.finish().map(Cursor::into_inner).unwrap_or_default().into()
 }
 
 impl Sandbox {

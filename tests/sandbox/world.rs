@@ -61,8 +61,8 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let mut server = tokio::task::JoinSet::new();
-        let (served, token) = (sandbox.clone(), stop.clone());
-        server.spawn(async move { served.serve(listener, token).await.unwrap() });
+        let (handle, ending) = (sandbox.clone(), stop.clone());
+        server.spawn(async move { handle.serve(listener, ending).await.unwrap() });
         let (lambda, s3) = (lambda_client(&url, "us-east-1", "test"), s3_client(&url, "us-east-1"));
         Self {
             sandbox,
@@ -252,6 +252,23 @@ pub(crate) fn s3_client(url: &str, region: &str) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
+/// A request to the sandbox's own endpoints: status and body.
+pub(crate) async fn http(url: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).await.unwrap();
+    let reply = String::from_utf8_lossy(&reply).into_owned();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
 /// A zip whose content is told by `tag`.
 pub(crate) fn zip(tag: &str) -> Bytes {
     package([("index.js", format!("exports.handler = async () => '{tag}';"))])
@@ -266,7 +283,7 @@ pub(crate) fn sha(bytes: &[u8]) -> String {
 
 /// Status and code of a refusal.
 #[track_caller]
-pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata>(
+pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     result: Result<T, SdkError<E, HttpResponse>>,
 ) -> (u16, String) {
     match result {
@@ -274,19 +291,19 @@ pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata>(
             error.raw().status().as_u16(),
             error.err().code().unwrap_or_default().to_owned(),
         ),
-        Err(_) => panic!("the call failed otherwise than by a refusal"),
+        Err(other) => panic!("the call failed otherwise than by a refusal: {other:?}"),
         Ok(reply) => panic!("the call was accepted: {reply:?}"),
     }
 }
 
 /// The text of a refusal.
 #[track_caller]
-pub(crate) fn message<T: std::fmt::Debug, E: ProvideErrorMetadata>(
+pub(crate) fn message<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     result: Result<T, SdkError<E, HttpResponse>>,
 ) -> String {
     match result {
         Err(SdkError::ServiceError(error)) => error.err().message().unwrap_or_default().to_owned(),
-        Err(_) => panic!("the call failed otherwise than by a refusal"),
+        Err(other) => panic!("the call failed otherwise than by a refusal: {other:?}"),
         Ok(reply) => panic!("the call was accepted: {reply:?}"),
     }
 }

@@ -45,26 +45,29 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
     match error.class() {
         ErrorClass::Http => http(error.message()),
         ErrorClass::Ssl => (K::Unreachable, TLS),
-        ErrorClass::Ssh => (
-            K::Unreachable,
-            "check the host, repository.auth.sshKeyFile (no passphrase) and the server",
-        ),
+        // What the server's own program says before it ends.
+        ErrorClass::Ssh if error.code() == ErrorCode::Eof => (K::NotFound, REPOSITORY),
+        ErrorClass::Ssh if error.message().starts_with("failed to authenticate") => (K::Credentials, KEY),
+        ErrorClass::Ssh => (K::Unreachable, "check the host, the port and the server"),
         ErrorClass::Net if error.message().starts_with("remote error:") => (K::NotFound, REPOSITORY),
         ErrorClass::Net if error.message().starts_with("cannot redirect") => (K::Invalid, REDIRECT),
         ErrorClass::Net if error.code() == ErrorCode::Eof => (K::NotFound, REPOSITORY),
-        ErrorClass::Net => (K::Unreachable, "check the host, the port and the network"),
+        ErrorClass::Net => (K::Unreachable, NETWORK),
         ErrorClass::Repository => (K::NotFound, REPOSITORY),
         // The code is lost on the way where a path of this machine does not exist.
         ErrorClass::Os if error.message().starts_with("failed to resolve path") => (K::NotFound, REPOSITORY),
+        ErrorClass::Os if error.message().starts_with("failed to connect") => (K::Unreachable, NETWORK),
         ErrorClass::Os => (
             K::Unreachable,
-            "check the network, and the space and permissions of repository.cacheDir",
+            "check the network, and space and permissions of repository.cacheDir",
         ),
         ErrorClass::NoMemory => (K::TooLarge, "the repository does not fit into the memory"),
         _ => (K::Malformed, "the repository is corrupt or not a Git repository"),
     }
 }
 
+const KEY: &str = "check repository.auth.sshKeyFile: a private key without a passphrase";
+const NETWORK: &str = "check the host, the port and the network";
 const TLS: &str = "check the server's certificate; an authority of your own goes into repository.caFile";
 const REPOSITORY: &str =
     "no such repository, or the credentials may not see it: check repository.url and repository.auth";
@@ -92,10 +95,18 @@ fn http(message: &str) -> (PortErrorKind, &'static str) {
 fn one_line(text: &str) -> String {
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     let line: String = text.trim().chars().take(SHOWN).map(shown).collect();
-    line.split(' ')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = line.split(' ').filter(|word| !word.is_empty());
+    words.map(without_user).collect::<Vec<_>>().join(" ")
+}
+
+/// Takes user and password out of a URL: a proxy's may hold them.
+fn without_user(word: &str) -> String {
+    if let Some((scheme, rest)) = word.split_once("://")
+        && let Some((_, host)) = rest.rsplit_once('@')
+    {
+        return format!("{scheme}://{host}");
+    }
+    word.to_owned()
 }
 
 #[cfg(test)]
@@ -151,5 +162,7 @@ mod tests {
             "{message}"
         );
         assert!(one_line(&"x".repeat(5000)).len() <= SHOWN);
+        let proxy = "invalid URL: 'http://u:hunter2@proxy:1'";
+        assert_eq!(one_line(proxy), "invalid URL: 'http://proxy:1'");
     }
 }

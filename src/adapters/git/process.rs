@@ -24,7 +24,7 @@ const MAX_OBJECT_BYTES: usize = 128 * 1024 * 1024;
 /// # Errors
 ///
 /// The file with the authorities cannot be read, which is the only one that the configuration can cause.
-pub(super) fn prepare(ca_file: Option<&Path>, home: &Path) -> Result<(), String> {
+pub(super) fn prepare(ca_file: Option<&Path>, home: Option<&Path>) -> Result<(), String> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     DONE.get_or_init(|| set(ca_file, home)).clone()
 }
@@ -33,7 +33,7 @@ pub(super) fn prepare(ca_file: Option<&Path>, home: &Path) -> Result<(), String>
     unsafe_code,
     reason = "process-wide options of libgit2; OnceLock lets one thread in, before any other has used libgit2"
 )]
-fn set(ca_file: Option<&Path>, home: &Path) -> Result<(), String> {
+fn set(ca_file: Option<&Path>, home: Option<&Path>) -> Result<(), String> {
     let text = |error: Error| error.message().to_owned();
     // Nobody's global configuration may redirect a URL, name a proxy or run a helper.
     for level in [
@@ -69,7 +69,7 @@ fn set(ca_file: Option<&Path>, home: &Path) -> Result<(), String> {
         let option = libgit2_sys::GIT_OPT_SET_PACK_MAX_OBJECT_SIZE.cast_signed();
         libgit2_sys::git_libgit2_opts(option, MAX_OBJECT_BYTES);
     }
-    if let Some(home) = home.to_str().and_then(|home| CString::new(home).ok()) {
+    if let Some(home) = home.and_then(Path::to_str).and_then(|home| CString::new(home).ok()) {
         // SAFETY: the option takes one C string and copies it.
         unsafe {
             let option = libgit2_sys::GIT_OPT_SET_HOMEDIR.cast_signed();

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use git2::cert::Cert;
@@ -39,7 +39,7 @@ pub(super) struct Remote {
     /// Files with credentials.
     pub(super) auth: GitAuth,
     /// A folder of our own that stands for the user's home, where libgit2 looks for `.ssh/known_hosts`.
-    pub(super) home: PathBuf,
+    pub(super) home: Option<PathBuf>,
 }
 
 /// Why a fetch failed.
@@ -63,12 +63,12 @@ impl Remote {
                 .map(|head| (head.name().to_owned(), head.oid()))
                 .collect::<Vec<_>>())
         };
-        self.prepare(&operation)?;
+        self.prepare_known_hosts();
         let heads = list().map_err(|error| session.error(&operation, &error))?;
         let wanted = self.reference();
         match heads.iter().find(|(name, _)| *name == wanted) {
             Some((_, head)) => Ok(*head),
-            None => Err(self.no_branch(&operation, &heads)),
+            None => Err(self.no_branch(&operation, heads.iter().map(|(name, _)| name.as_str()))),
         }
     }
 
@@ -89,25 +89,21 @@ impl Remote {
             let mut remote = mirror.remote_anonymous(self.url.as_str())?;
             remote.fetch(&[refspec], Some(&mut options), None)
         };
-        self.prepare(&operation).map_err(|error| FetchError {
-            error,
-            mirror_suspect: false,
-        })?;
+        self.prepare_known_hosts();
         fetch().map_err(|error| FetchError {
             mirror_suspect: !session.refused() && !error::is_of_the_network(&error),
             error: session.error(&operation, &error),
         })
     }
 
-    fn reference(&self) -> String {
+    /// The branch, by its whole name.
+    pub(super) fn reference(&self) -> String {
         format!("refs/heads/{}", self.branch)
     }
 
-    fn no_branch(&self, operation: &str, heads: &[(String, Oid)]) -> PortError {
-        let branches: Vec<&str> = heads
-            .iter()
-            .filter_map(|(name, _)| name.strip_prefix("refs/heads/"))
-            .collect();
+    /// Says that the branch is not among the references that there are.
+    pub(super) fn no_branch<'n>(&self, operation: &str, names: impl Iterator<Item = &'n str>) -> PortError {
+        let branches: Vec<&str> = names.filter_map(|name| name.strip_prefix("refs/heads/")).collect();
         let branch = &self.branch;
         let message = if branches.is_empty() {
             format!("the repository is empty: push a first commit to branch {branch}")
@@ -124,40 +120,19 @@ impl Remote {
         PortError::new(PortErrorKind::NotFound, operation, message)
     }
 
-    /// Does what has to be done before a connection.
-    fn prepare(&self, operation: &str) -> Result<(), PortError> {
-        // libgit2 takes a path that is not there for the address of an ssh server, or for an unknown protocol.
-        if *self.url.transport() == Transport::Path
-            && let Err(error) = fs::metadata(self.url.as_str())
-        {
-            let denied = error.kind() == io::ErrorKind::PermissionDenied;
-            let kind = if denied {
-                PortErrorKind::AccessDenied
-            } else {
-                PortErrorKind::NotFound
-            };
-            let message = format!("no such repository: {error}: check repository.url");
-            return Err(PortError::new(kind, operation, message));
-        }
-        self.prepare_known_hosts();
-        Ok(())
-    }
-
     /// Puts the keys of this host where libgit2 looks for them before it connects, so that it asks the server for
     /// a key of a type that the file has. Whether the key is trusted is decided by [`Session::check_host_key`]
     /// alone, so a failure here costs nothing but that preference.
     fn prepare_known_hosts(&self) {
-        if let (Transport::Ssh { host, port, .. }, Some(file)) = (self.url.transport(), &self.auth.known_hosts_file) {
-            let folder = self.home.join(".ssh");
-            if let Ok(known) = read_file(file)
-                && fs::create_dir_all(&folder).is_ok()
-            {
-                fs::write(
-                    folder.join("known_hosts"),
-                    known_hosts::trusted_lines(&known, host, *port),
-                )
+        if let Transport::Ssh { host, port, .. } = self.url.transport()
+            && let (Some(file), Some(home)) = (&self.auth.known_hosts_file, &self.home)
+            && let Ok(known) = read_file(file)
+        {
+            let folder = home.join(".ssh");
+            let lines = known_hosts::trusted_lines(&known, host, *port);
+            fs::create_dir_all(&folder)
+                .and_then(|()| fs::write(folder.join("known_hosts"), lines))
                 .ok();
-            }
         }
     }
 }

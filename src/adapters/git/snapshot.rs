@@ -1,11 +1,13 @@
-//! Brings a commit into the mirror, checks that it may follow the last one, and lists it. Repairs the mirror once.
+//! Brings a commit here, checks that it may follow the last one, and lists it. Repairs the mirror once, and decides nothing else.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::super::listing::{Bounds, list};
 use super::error;
+use super::local;
 use super::mirror::{Lock, Place};
 use super::remote::Remote;
 use super::tree::CommitTree;
@@ -13,17 +15,26 @@ use super::worker::Deadline;
 use crate::domain::{BlobId, ForcePush, SourceTree, bounds};
 use crate::ports::{PortError, PortErrorKind};
 
-/// A repository and its mirror.
+/// A repository and where its objects are read.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    /// The mirror.
-    pub(super) place: Place,
+    /// Where objects are read.
+    pub(super) store: Store,
     /// The repository.
     pub(super) remote: Remote,
     /// Whether a rewritten branch is followed.
     pub(super) force_push: ForcePush,
     /// How much a commit may hold.
     pub(super) bounds: Bounds,
+}
+
+/// Where objects are read.
+#[derive(Debug)]
+pub(super) enum Store {
+    /// In the repository itself, which is on this machine.
+    Local(PathBuf),
+    /// In a mirror.
+    Mirror(Place),
 }
 
 /// What earlier operations found out.
@@ -36,18 +47,42 @@ pub(super) struct Known {
 }
 
 /// The mirror while a commit is looked for.
-struct Mirror {
-    repository: Repository,
+struct Mirror<'p> {
+    place: &'p Place,
+    lock: Lock,
+    repository: Option<Repository>,
     /// Whether it was made anew just now, so that doing so once more would not help.
     fresh: bool,
+}
+
+impl Mirror<'_> {
+    fn repository(&mut self) -> Result<&Repository, PortError> {
+        let repository = match self.repository.take() {
+            Some(repository) => repository,
+            None => self.place.open(&self.lock)?,
+        };
+        Ok(self.repository.insert(repository))
+    }
+
+    fn has(&mut self, commit: Oid) -> Result<bool, PortError> {
+        self.repository().map(|repository| has(repository, commit))
+    }
 }
 
 impl Snapshots {
     /// Asks for the head of the branch.
     pub(super) fn head(&self, deadline: Deadline) -> Result<Oid, PortError> {
-        let lock = self.place.lock()?;
-        let mirror = self.place.open(&lock)?;
-        self.remote.head(&mirror, deadline)
+        match &self.store {
+            Store::Local(path) => {
+                let operation = format!("list {}", self.remote.url);
+                local::head(&local::open(path, &operation)?, &self.remote, &operation)
+            }
+            Store::Mirror(place) => {
+                let lock = place.lock()?;
+                let mirror = place.open(&lock)?;
+                self.remote.head(&mirror, deadline)
+            }
+        }
     }
 
     /// Brings a commit here (the head, where none is named) and lists it. Returns it with its files.
@@ -58,37 +93,38 @@ impl Snapshots {
         known: Known,
         deadline: Deadline,
     ) -> Result<(Oid, SourceTree), PortError> {
-        let lock = self.place.lock()?;
-        let mut mirror = Mirror {
-            repository: self.place.open(&lock)?,
-            fresh: false,
-        };
         let commit = match commit {
             Some(commit) => commit,
-            None => self.remote.head(&mirror.repository, deadline)?,
+            None => self.head(deadline)?,
+        };
+        let place = match &self.store {
+            Store::Local(path) => {
+                let repository = local::open(path, &self.operation(commit))?;
+                return Ok((commit, self.read(&repository, commit, paths, known)?));
+            }
+            Store::Mirror(place) => place,
+        };
+        let lock = place.lock()?;
+        let mut mirror = Mirror {
+            place,
+            lock,
+            repository: None,
+            fresh: false,
         };
         if known.mirror_corrupt {
-            mirror = self.renew(&lock, deadline)?;
+            self.renew(&mut mirror, deadline)?;
         }
-        if !has(&mirror, commit) {
-            mirror = self.fetch(mirror, &lock, deadline)?;
+        if !mirror.has(commit)? {
+            self.fetch(&mut mirror, commit, deadline)?;
         }
         // An object that is there in name only keeps a fetch from bringing it.
-        if !has(&mirror, commit) && !mirror.fresh {
-            mirror = self.renew(&lock, deadline)?;
+        if !mirror.has(commit)? && !mirror.fresh {
+            self.renew(&mut mirror, deadline)?;
         }
-        if !has(&mirror, commit) {
-            let message = format!(
-                "commit {commit} is on branch {} no more: the next pass looks again",
-                self.remote.branch
-            );
-            return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
-        }
-        self.check_ancestry(&mirror.repository, commit, known.head)?;
-        let tree = match self.list(&mirror.repository, commit, paths) {
+        let tree = match self.read(mirror.repository()?, commit, paths, known) {
             Err(error) if error.kind == PortErrorKind::Malformed && !mirror.fresh => {
-                mirror = self.renew(&lock, deadline)?;
-                self.list(&mirror.repository, commit, paths)?
+                self.renew(&mut mirror, deadline)?;
+                self.read(mirror.repository()?, commit, paths, known)?
             }
             other => other?,
         };
@@ -99,9 +135,16 @@ impl Snapshots {
     pub(super) fn contents(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, PortError> {
         let operation = format!("read files of {}", self.remote.url);
         let error = |kind, message: String| PortError::new(kind, operation.as_str(), message);
-        let lock = self.place.lock()?;
-        let mirror = self.place.open(&lock)?;
-        let objects = mirror.odb().map_err(|e| error::corrupt(&operation, "the mirror", &e))?;
+        let (repository, _lock) = match &self.store {
+            Store::Local(path) => (local::open(path, &operation)?, None),
+            Store::Mirror(place) => {
+                let lock = place.lock()?;
+                (place.open(&lock)?, Some(lock))
+            }
+        };
+        let objects = repository
+            .odb()
+            .map_err(|e| error::corrupt(&operation, "the repository", &e))?;
         let mut read: BTreeMap<&BlobId, Vec<u8>> = BTreeMap::new();
         let mut total = 0;
         for blob in blobs {
@@ -140,42 +183,64 @@ impl Snapshots {
     }
 
     /// Fetches the branch, into a new mirror where the old one has grown crowded or cannot take it.
-    fn fetch(&self, mirror: Mirror, lock: &Lock, deadline: Deadline) -> Result<Mirror, PortError> {
-        if !mirror.fresh && self.place.crowded() {
-            return self.renew(lock, deadline);
+    fn fetch(&self, mirror: &mut Mirror<'_>, commit: Oid, deadline: Deadline) -> Result<(), PortError> {
+        if !mirror.fresh && mirror.place.crowded() {
+            match self.renew(mirror, deadline) {
+                // Another process is reading; a crowded mirror is slow, and serves until the next time.
+                Err(error) if error.kind == PortErrorKind::Conflict => {}
+                other => return other,
+            }
         }
-        match self.remote.fetch(&mirror.repository, deadline) {
-            Ok(()) => Ok(mirror),
-            Err(failure) if failure.mirror_suspect && !mirror.fresh => self.renew(lock, deadline),
+        match self.remote.fetch(mirror.repository()?, deadline) {
+            Ok(()) => Ok(()),
+            // Another process was quicker with the reference; the objects are here.
+            Err(failure) if failure.mirror_suspect && mirror.has(commit)? => Ok(()),
+            Err(failure) if failure.mirror_suspect && !mirror.fresh => self.renew(mirror, deadline),
             Err(failure) => Err(failure.error),
         }
     }
 
     /// Fetches the branch into a new mirror and puts it in the old one's place.
-    fn renew(&self, lock: &Lock, deadline: Deadline) -> Result<Mirror, PortError> {
-        let (folder, fresh) = self.place.fresh()?;
+    fn renew(&self, mirror: &mut Mirror<'_>, deadline: Deadline) -> Result<(), PortError> {
+        let (folder, fresh) = mirror.place.fresh()?;
         self.remote.fetch(&fresh, deadline).map_err(|failure| failure.error)?;
         if deadline.passed() {
-            let message = "the time is up".to_owned();
-            return Err(PortError::new(
-                PortErrorKind::Unknown,
-                format!("fetch {}", self.remote.url),
-                message,
-            ));
+            let operation = format!("fetch {}", self.remote.url);
+            return Err(PortError::new(PortErrorKind::Unknown, operation, "the time is up"));
         }
         drop(fresh);
-        Ok(Mirror {
-            repository: self.place.replace(lock, &folder)?,
-            fresh: true,
-        })
+        mirror.repository = Some(mirror.place.replace(&mirror.lock, &folder)?);
+        mirror.fresh = true;
+        Ok(())
+    }
+
+    /// Checks that the commit is there and may follow the last one, and lists it.
+    fn read(
+        &self,
+        repository: &Repository,
+        commit: Oid,
+        paths: &[String],
+        known: Known,
+    ) -> Result<SourceTree, PortError> {
+        if !has(repository, commit) {
+            let branch = &self.remote.branch;
+            let message = format!("commit {commit} is on branch {branch} no more: the next pass looks again");
+            return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
+        }
+        self.check_ancestry(repository, commit, known.head)?;
+        list(
+            &CommitTree::open(repository, commit, self.operation(commit))?,
+            paths,
+            &self.bounds,
+        )
     }
 
     /// Refuses a commit that does not descend from the last one, where that is asked for.
-    fn check_ancestry(&self, mirror: &Repository, commit: Oid, last: Option<Oid>) -> Result<(), PortError> {
+    fn check_ancestry(&self, repository: &Repository, commit: Oid, last: Option<Oid>) -> Result<(), PortError> {
         let Some(last) = last.filter(|last| *last != commit && self.force_push == ForcePush::Refuse) else {
             return Ok(());
         };
-        let descends = match mirror.graph_descendant_of(commit, last) {
+        let descends = match repository.graph_descendant_of(commit, last) {
             // The last commit is not in the history that was fetched.
             Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
             other => other,
@@ -191,19 +256,11 @@ impl Snapshots {
         Err(PortError::new(PortErrorKind::Invalid, self.operation(commit), message))
     }
 
-    fn list(&self, mirror: &Repository, commit: Oid, paths: &[String]) -> Result<SourceTree, PortError> {
-        list(
-            &CommitTree::open(mirror, commit, self.operation(commit))?,
-            paths,
-            &self.bounds,
-        )
-    }
-
     fn operation(&self, commit: Oid) -> String {
         format!("read commit {commit} of {}", self.remote.url)
     }
 }
 
-fn has(mirror: &Mirror, commit: Oid) -> bool {
-    mirror.repository.find_commit(commit).is_ok()
+fn has(repository: &Repository, commit: Oid) -> bool {
+    repository.find_commit(commit).is_ok()
 }

@@ -2,6 +2,7 @@
 
 mod origin;
 mod servers;
+mod smart_http;
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 use super::*;
 use crate::domain::EntryKind;
 use origin::{Origin, settings};
+use smart_http::{Manner, Server};
 
 /// Everything under the repository's root.
 const ALL: &[String] = &[String::new()];
@@ -31,6 +33,15 @@ async fn texts(source: &GitSource, tree: &SourceTree) -> Vec<String> {
         .collect()
 }
 
+/// The address of a repository: of its folder, or of a server before it.
+fn url(origin: &Origin, over_http: bool) -> String {
+    if over_http {
+        Server::start(&origin.path()).url
+    } else {
+        origin.path()
+    }
+}
+
 /// The folder of the only mirror in a cache.
 fn mirror(cache: &Path) -> PathBuf {
     let folders: Vec<_> = fs::read_dir(cache)
@@ -42,14 +53,12 @@ fn mirror(cache: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_first_fetch_brings_the_branch_by_path_and_by_file_url() {
+async fn the_branch_is_read_by_path_by_file_url_and_over_http() {
     let origin = Origin::new();
-    let commit = origin.commit(
-        "main",
-        &[("prod/a.yaml", "a"), ("README.md", "r"), ("defaults.yaml", "d")],
-        &[],
-    );
-    for url in [origin.path(), format!("file://{}", origin.path())] {
+    let files = [("prod/a.yaml", "a"), ("README.md", "r"), ("defaults.yaml", "d")];
+    let commit = origin.commit("main", &files, &[]);
+    let server = Server::start(&origin.path());
+    for url in [origin.path(), format!("file://{}", origin.path()), server.url] {
         let source = GitSource::new(settings(&url)).unwrap();
         let head = source.head().await.unwrap().unwrap();
         assert_eq!(head.as_str(), commit.to_string());
@@ -61,96 +70,158 @@ async fn a_first_fetch_brings_the_branch_by_path_and_by_file_url() {
 }
 
 #[tokio::test]
+async fn a_work_tree_is_read_at_its_commit_and_not_at_its_files() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "committed")], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = git2::Repository::clone(&origin.path(), folder.path()).unwrap();
+    fs::write(folder.path().join("a.yaml"), "edited").unwrap();
+    fs::write(folder.path().join("b.yaml"), "new").unwrap();
+    let source = GitSource::new(settings(copy.workdir().unwrap().to_str().unwrap())).unwrap();
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["committed"]);
+}
+
+#[tokio::test]
 async fn what_is_here_is_not_fetched_again() {
     let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "a")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let first = origin.commit("main", &[("a.yaml", "a")], &[]);
+    let server = Server::start(&origin.path());
+    let source = GitSource::new(settings(&server.url)).unwrap();
     let head = source.head().await.unwrap();
-    let first = source.tree(head.as_ref(), ALL).await.unwrap();
-    origin.remove();
-    assert_eq!(source.tree(head.as_ref(), ALL).await.unwrap(), first);
-    assert_eq!(texts(&source, &first).await, ["a"]);
-    assert_eq!(source.head().await.unwrap_err().kind, PortErrorKind::NotFound);
+    let tree = source.tree(head.as_ref(), ALL).await.unwrap();
+    assert_eq!(server.packs(), 1);
+
+    // The last good commit outlives the server.
+    server.be(Manner::Down);
+    assert_eq!(source.tree(head.as_ref(), ALL).await.unwrap(), tree);
+    assert_eq!(texts(&source, &tree).await, ["a"]);
+    assert_eq!(source.head().await.unwrap_err().kind, PortErrorKind::Unknown);
+
+    server.be(Manner::Well);
+    origin.commit("main", &[("a.yaml", "b")], &[first]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["b"]);
+    tree_at_head(&source).await;
+    assert_eq!(server.packs(), 2);
+}
+
+#[tokio::test]
+async fn a_pack_that_ends_too_soon_is_an_error_and_spoils_nothing() {
+    let origin = Origin::new();
+    let first = origin.commit("main", &[("a.yaml", "a")], &[]);
+    let server = Server::start(&origin.path());
+    let source = GitSource::new(settings(&server.url)).unwrap();
+    server.be(Manner::Truncating);
+    let head = source.head().await.unwrap();
+    assert!(source.tree(head.as_ref(), ALL).await.is_err());
+    server.be(Manner::Well);
+    tree_at_head(&source).await;
+
+    server.be(Manner::Truncating);
+    origin.commit("main", &[("a.yaml", "b")], &[first]);
+    let next = source.head().await.unwrap();
+    assert!(source.tree(next.as_ref(), ALL).await.is_err());
+    let tree = source.tree(head.as_ref(), ALL).await.unwrap();
+    assert_eq!(texts(&source, &tree).await, ["a"]);
 }
 
 #[tokio::test]
 async fn a_new_commit_is_seen_and_the_old_one_stays_readable() {
-    let origin = Origin::new();
-    let old = origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    tree_at_head(&source).await;
-    origin.commit("main", &[("a.yaml", "2")], &[old]);
-    let tree = tree_at_head(&source).await;
-    assert_eq!(texts(&source, &tree).await, ["2"]);
-    let old = source.tree(Some(&old.to_string().parse().unwrap()), ALL).await.unwrap();
-    assert_eq!(texts(&source, &old).await, ["1"]);
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        let old = origin.commit("main", &[("a.yaml", "1")], &[]);
+        let source = GitSource::new(settings(&url)).unwrap();
+        tree_at_head(&source).await;
+        origin.commit("main", &[("a.yaml", "2")], &[old]);
+        let tree = tree_at_head(&source).await;
+        assert_eq!(texts(&source, &tree).await, ["2"]);
+        let old = source.tree(Some(&old.to_string().parse().unwrap()), ALL).await.unwrap();
+        assert_eq!(texts(&source, &old).await, ["1"]);
+    }
 }
 
 #[tokio::test]
 async fn without_a_commit_the_head_is_read() {
-    let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    assert_eq!(paths(&source.tree(None, ALL).await.unwrap()), ["a.yaml"]);
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        origin.commit("main", &[("a.yaml", "1")], &[]);
+        let source = GitSource::new(settings(&url)).unwrap();
+        assert_eq!(paths(&source.tree(None, ALL).await.unwrap()), ["a.yaml"]);
+    }
 }
 
 #[tokio::test]
 async fn a_rewritten_branch_is_followed_where_that_is_allowed() {
-    let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    tree_at_head(&source).await;
-    origin.commit("main", &[("a.yaml", "2")], &[]);
-    let tree = tree_at_head(&source).await;
-    assert_eq!(texts(&source, &tree).await, ["2"]);
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        origin.commit("main", &[("a.yaml", "1")], &[]);
+        let source = GitSource::new(settings(&url)).unwrap();
+        tree_at_head(&source).await;
+        origin.commit("main", &[("a.yaml", "2")], &[]);
+        let tree = tree_at_head(&source).await;
+        assert_eq!(texts(&source, &tree).await, ["2"]);
+    }
 }
 
 #[tokio::test]
 async fn a_rewritten_branch_is_refused_where_that_is_asked_for() {
-    let origin = Origin::new();
-    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
-    let refuse = || GitSettings {
-        force_push: ForcePush::Refuse,
-        ..settings(&origin.path())
-    };
-    let source = GitSource::new(refuse()).unwrap();
-    tree_at_head(&source).await;
-    let second = origin.commit("main", &[("a.yaml", "2")], &[first]);
-    tree_at_head(&source).await;
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+        let refuse = || GitSettings {
+            force_push: ForcePush::Refuse,
+            ..settings(&url)
+        };
+        let source = GitSource::new(refuse()).unwrap();
+        tree_at_head(&source).await;
+        let second = origin.commit("main", &[("a.yaml", "2")], &[first]);
+        tree_at_head(&source).await;
 
-    let rewritten = origin.commit("main", &[("a.yaml", "3")], &[first]);
-    let head = source.head().await.unwrap();
-    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Invalid);
-    assert!(
-        error.message.contains(&second.to_string()) && error.message.contains("restart"),
-        "{error}"
-    );
+        let rewritten = origin.commit("main", &[("a.yaml", "3")], &[first]);
+        let head = source.head().await.unwrap();
+        let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Invalid);
+        assert!(
+            error.message.contains(&second.to_string()) && error.message.contains("restart"),
+            "{error}"
+        );
 
-    origin.commit("main", &[("a.yaml", "4")], &[second, rewritten]);
-    tree_at_head(&source).await;
-    let other = GitSource::new(refuse()).unwrap();
-    origin.commit("main", &[("a.yaml", "5")], &[]);
-    tree_at_head(&other).await;
+        origin.commit("main", &[("a.yaml", "4")], &[second, rewritten]);
+        tree_at_head(&source).await;
+        let other = GitSource::new(refuse()).unwrap();
+        origin.commit("main", &[("a.yaml", "5")], &[]);
+        tree_at_head(&other).await;
+    }
 }
 
 #[tokio::test]
 async fn a_branch_that_is_missing_is_named_with_those_that_are_there() {
-    let origin = Origin::new();
-    origin.commit("trunk", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    let error = source.head().await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::NotFound);
-    assert!(error.message.contains("no branch main (there are trunk)"), "{error}");
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        origin.commit("trunk", &[("a.yaml", "1")], &[]);
+        let source = GitSource::new(settings(&url)).unwrap();
+        let error = source.head().await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::NotFound);
+        assert!(error.message.contains("no branch main (there are trunk)"), "{error}");
+    }
 }
 
 #[tokio::test]
 async fn an_empty_repository_says_so() {
-    let origin = Origin::new();
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    let error = source.head().await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::NotFound);
-    assert!(error.message.contains("the repository is empty"), "{error}");
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        let source = GitSource::new(settings(&url)).unwrap();
+        let error = source.head().await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::NotFound);
+        assert!(error.message.contains("the repository is empty"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -167,29 +238,33 @@ async fn what_is_no_repository_says_so() {
 
 #[tokio::test]
 async fn a_commit_that_is_nowhere_is_looked_for_again_by_the_next_pass() {
-    let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    let error = source
-        .tree(Some(&"1".repeat(40).parse().unwrap()), ALL)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Conflict);
-    let error = source
-        .tree(Some(&"1".repeat(64).parse().unwrap()), ALL)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Invalid);
+    for over_http in [false, true] {
+        let origin = Origin::new();
+        let url = url(&origin, over_http);
+        origin.commit("main", &[("a.yaml", "1")], &[]);
+        let source = GitSource::new(settings(&url)).unwrap();
+        let error = source
+            .tree(Some(&"1".repeat(40).parse().unwrap()), ALL)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Conflict);
+        let error = source
+            .tree(Some(&"1".repeat(64).parse().unwrap()), ALL)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Invalid);
+    }
 }
 
 #[tokio::test]
 async fn a_mirror_that_is_gone_or_broken_is_made_anew() {
     let origin = Origin::new();
+    let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();
     let mut last = origin.commit("main", &[("a.yaml", "a")], &[]);
     let source = GitSource::new(GitSettings {
         cache_dir: Some(cache.path().to_owned()),
-        ..settings(&origin.path())
+        ..settings(&server.url)
     })
     .unwrap();
     tree_at_head(&source).await;
@@ -221,15 +296,15 @@ async fn a_mirror_that_is_gone_or_broken_is_made_anew() {
 #[tokio::test]
 async fn an_object_that_is_missing_from_the_mirror_is_fetched_again() {
     let origin = Origin::new();
+    let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();
     origin.commit("main", &[("a.yaml", "a"), ("sub/b.yaml", "b")], &[]);
     let source = GitSource::new(GitSettings {
         cache_dir: Some(cache.path().to_owned()),
-        ..settings(&origin.path())
+        ..settings(&server.url)
     })
     .unwrap();
     let tree = tree_at_head(&source).await;
-    let empty = origin.commit("other", &[], &[]);
 
     // A mirror that has the commit and nothing else of it.
     let broken = git2::Repository::open_bare(mirror(cache.path())).unwrap();
@@ -241,7 +316,7 @@ async fn an_object_that_is_missing_from_the_mirror_is_fetched_again() {
     broken.odb().unwrap().write(git2::ObjectType::Commit, &bytes).unwrap();
 
     let error = source.contents(&[tree.entries[0].blob.clone()]).await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Malformed, "{error} {empty}");
+    assert_eq!(error.kind, PortErrorKind::Malformed, "{error}");
     let tree = tree_at_head(&source).await;
     assert_eq!(texts(&source, &tree).await, ["a", "b"]);
 }
@@ -260,11 +335,12 @@ async fn a_corrupt_origin_is_refused_whole() {
 #[tokio::test]
 async fn a_crowded_mirror_is_made_anew() {
     let origin = Origin::new();
+    let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();
     let first = origin.commit("main", &[("a.yaml", "1")], &[]);
     let source = GitSource::new(GitSettings {
         cache_dir: Some(cache.path().to_owned()),
-        ..settings(&origin.path())
+        ..settings(&server.url)
     })
     .unwrap();
     tree_at_head(&source).await;
@@ -282,11 +358,12 @@ async fn a_crowded_mirror_is_made_anew() {
 async fn the_mirror_is_for_nobody_else_s_eyes_and_without_a_cache_goes_away() {
     use std::os::unix::fs::PermissionsExt as _;
     let origin = Origin::new();
+    let server = Server::start(&origin.path());
     origin.commit("main", &[("a.yaml", "1")], &[]);
     let cache = tempfile::tempdir().unwrap();
     let source = GitSource::new(GitSettings {
         cache_dir: Some(cache.path().join("deep/down")),
-        ..settings(&origin.path())
+        ..settings(&server.url)
     })
     .unwrap();
     tree_at_head(&source).await;
@@ -294,7 +371,7 @@ async fn the_mirror_is_for_nobody_else_s_eyes_and_without_a_cache_goes_away() {
     let mode = fs::metadata(folder.parent().unwrap()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 
-    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let source = GitSource::new(settings(&server.url)).unwrap();
     tree_at_head(&source).await;
     let temporary = source.temporary.as_ref().unwrap().path().to_owned();
     assert!(temporary.exists());
@@ -381,4 +458,79 @@ async fn only_names_of_blobs_can_be_read() {
     assert_eq!(kind(commit.as_bytes().to_vec()).await, PortErrorKind::Malformed);
     assert_eq!(kind(vec![7; 20]).await, PortErrorKind::Malformed);
     assert_eq!(source.contents(&[]).await.unwrap(), Vec::<Vec<u8>>::new());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_too_large_is_not_even_inflated() {
+    let origin = Origin::new();
+    origin.commit_raw_tree("main", &vec![0; 17 * 1024 * 1024]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let head = source.head().await.unwrap();
+    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::TooLarge, "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_path_is_malformed() {
+    for name in ["prod/x.yaml", ".."] {
+        let origin = Origin::new();
+        let blob = origin.commit("other", &[("x", "x")], &[]);
+        let mut tree = format!("100644 {name}\0").into_bytes();
+        tree.extend_from_slice(blob.as_bytes());
+        origin.commit_raw_tree("main", &tree);
+        let source = GitSource::new(settings(&origin.path())).unwrap();
+        let head = source.head().await.unwrap();
+        let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Malformed, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_may_share_a_cache() {
+    let origin = Origin::new();
+    let server = Server::start(&origin.path());
+    let cache = tempfile::tempdir().unwrap();
+    let source = || {
+        GitSource::new(GitSettings {
+            cache_dir: Some(cache.path().to_owned()),
+            ..settings(&server.url)
+        })
+        .unwrap()
+    };
+    let sources = [source(), source(), source()];
+    let mut last = origin.commit("main", &[("a.yaml", "0")], &[]);
+    for number in 1..5 {
+        let [a, b, c] = &sources;
+        let trees = tokio::join!(tree_at_head(a), tree_at_head(b), tree_at_head(c));
+        assert_eq!(trees.0, trees.1);
+        assert_eq!(trees.1, trees.2);
+        last = origin.commit("main", &[("a.yaml", &number.to_string())], &[last]);
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_another_process_is_using_is_not_replaced() {
+    let origin = Origin::new();
+    let server = Server::start(&origin.path());
+    let cache = tempfile::tempdir().unwrap();
+    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.path().to_owned()),
+        ..settings(&server.url)
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let packs = mirror(cache.path()).join("objects/pack");
+    for number in 0..=200 {
+        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
+    }
+    let Store::Mirror(place) = &source.snapshots.store else {
+        panic!("no mirror")
+    };
+    let other = place.lock().unwrap();
+    origin.commit("main", &[("a.yaml", "2")], &[first]);
+    let tree = tree_at_head(&source).await;
+    assert_eq!(texts(&source, &tree).await, ["2"]);
+    assert!(fs::read_dir(packs).unwrap().count() > 200);
+    drop(other);
 }

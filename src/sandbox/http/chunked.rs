@@ -47,3 +47,43 @@ fn split_line(data: &[u8]) -> Option<(&str, &[u8])> {
     let line = std::str::from_utf8(&data[..at]).ok()?;
     Some((line.trim_end_matches('\r'), &data[at + 1..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn signed_chunks_lose_their_signatures() {
+        let decoded =
+            decode(b"3;chunk-signature=ab\r\none\r\n4;chunk-signature=cd\r\n\r\n-2\r\n0;chunk-signature=ef\r\n\r\n");
+        let decoded = decoded.unwrap();
+        assert_eq!(decoded.body, "one\r\n-2");
+        assert!(decoded.trailers.is_empty());
+    }
+
+    #[test]
+    fn trailers_are_read_in_lower_case() {
+        let decoded =
+            decode(b"3\r\none\r\n0\r\nX-Amz-Checksum-CRC32:eouWUw==\r\nx-amz-trailer-signature:ab\r\n\r\n").unwrap();
+        assert_eq!(decoded.body, "one");
+        assert_eq!(decoded.trailers["x-amz-checksum-crc32"], "eouWUw==");
+    }
+
+    #[test]
+    fn an_empty_body_is_one_last_chunk() {
+        assert_eq!(decode(b"0\r\n\r\n").unwrap().body, "");
+    }
+
+    #[test]
+    fn a_body_that_ends_too_early_is_refused() {
+        for broken in [
+            &b"5\r\none\r\n"[..],
+            b"3\r\none\r\n",
+            b"x\r\none\r\n0\r\n\r\n",
+            b"3\r\noneX0\r\n\r\n",
+            b"",
+        ] {
+            assert_eq!(decode(broken), None);
+        }
+    }
+}

@@ -85,7 +85,6 @@ fn stored_headers(response: &mut Response, stored: &Stored) {
         set_header(response, "x-amz-version-id", version);
     }
     checksum_headers(response, &stored.checksum);
-    set_header(response, "x-amz-object-size", &stored.size.to_string());
 }
 
 fn checksum_headers(response: &mut Response, checksum: &Checksum) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::model::{Alias, Function, VersionNumber};
-use super::name::{Target, check_alias, page_size};
+use super::name::{Target, check_alias, check_description, page_size};
 use super::request::{AliasInput, ListInput, RoutingConfig};
 use super::{Context, ErrorKind, Lambda, LambdaError, Reply, check_revision, view};
 
@@ -91,6 +91,7 @@ impl Lambda {
     pub(super) fn create_alias(&mut self, context: &Context, input: &AliasInput) -> super::Result {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
+        check_description(input.description.as_deref())?;
         let Some(version) = input.function_version.as_deref() else {
             return Err(LambdaError::validation("null", "functionVersion", "not be null"));
         };
@@ -131,6 +132,7 @@ impl Lambda {
     pub(super) fn update_alias(&mut self, context: &Context, input: &AliasInput) -> super::Result {
         let function = Target::unqualified(context, &input.function_name)?;
         check_alias(&input.name)?;
+        check_description(input.description.as_deref())?;
         let version = input.function_version.as_deref().map(parse_version).transpose()?;
         let weights = parse_weights(input.routing_config.as_ref())?;
         let found = self.find(context, &function)?;

@@ -1,11 +1,10 @@
 //! Deployment packages: where they come from, whether they are zips, and `UpdateFunctionCode`.
 
 use std::io::Cursor;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::s3::S3;
@@ -212,14 +211,15 @@ impl Lambda {
         let latest = &mut found.function.latest;
         latest.code = code;
         if let Some(architectures) = &input.architectures {
-            Arc::make_mut(&mut latest.config).insert("Architectures".to_owned(), json!(architectures));
-        }
-        if latest.code.origin != Origin::Copy && image {
-            Arc::make_mut(&mut latest.config).insert("PackageType".to_owned(), Value::from("Image"));
+            latest.config.set("Architectures", json!(architectures));
         }
         if !publish {
             let arn = found.function.arn.clone();
             return Ok(Reply::ok(version::show(found.function, VersionNumber::Latest, &arn)));
+        }
+        if input.publish_to.is_some() {
+            // Only functions on managed instances publish elsewhere. AWS finds that out when $LATEST is updated already.
+            return Err(LambdaError::invalid("PublishTo is not supported for this function."));
         }
         let number = found.publish(None);
         if let Some(version) = found.function.versions.get_mut(&number) {

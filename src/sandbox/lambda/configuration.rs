@@ -1,16 +1,14 @@
 //! The configuration of a function: how input members become what replies show, and `UpdateFunctionConfiguration`.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
-use super::model::{Config, VersionNumber};
-use super::name::Target;
+use super::model::{Config, Members, VersionNumber};
+use super::name::{Target, check_description};
 use super::request::UpdateFunctionConfiguration;
 use super::{Context, Lambda, LambdaError, Reply, check_revision, refuse_if_busy, version};
 
 /// Members that replies show as requests gave them.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "Role",
     "Handler",
     "Runtime",
@@ -25,10 +23,11 @@ const PLAIN: [&str; 14] = [
     "CapacityProviderConfig",
     "DurableConfig",
     "AcceleratorConfig",
+    "RuntimeConfig",
 ];
 
 /// What Lambda fills in for a function that says nothing.
-pub(super) fn defaults(function: &str) -> Config {
+pub(super) fn defaults(function: &str) -> Members {
     let Value::Object(config) = json!({
         "Timeout": 3,
         "MemorySize": 128,
@@ -39,13 +38,13 @@ pub(super) fn defaults(function: &str) -> Config {
         "SnapStart": { "ApplyOn": "None" },
         "LoggingConfig": { "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{function}") },
     }) else {
-        return Config::new();
+        return Members::new();
     };
     config
 }
 
 /// Takes the members of a request over into a configuration.
-pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<(), LambdaError> {
+pub(super) fn merge(config: &mut Members, input: Map<String, Value>) -> Result<(), LambdaError> {
     check(&input)?;
     for (name, value) in input {
         if value.is_null() {
@@ -121,7 +120,7 @@ pub(super) fn merge(config: &mut Config, input: Map<String, Value>) -> Result<()
     Ok(())
 }
 
-fn set(config: &mut Config, name: &str, value: Option<Value>) {
+fn set(config: &mut Members, name: &str, value: Option<Value>) {
     match value {
         Some(value) => config.insert(name.to_owned(), value),
         None => config.remove(name),
@@ -130,8 +129,8 @@ fn set(config: &mut Config, name: &str, value: Option<Value>) {
 
 fn check(input: &Map<String, Value>) -> Result<(), LambdaError> {
     for (name, member, low, high) in [
-        ("Timeout", "timeout", 1, 900),
-        ("MemorySize", "memorySize", 128, 10_240),
+        ("Timeout", "timeout", 1, 5400),
+        ("MemorySize", "memorySize", 128, 32_768),
     ] {
         let Some(number) = input.get(name).and_then(Value::as_i64) else {
             continue;
@@ -191,6 +190,7 @@ impl Lambda {
     ) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
         check(&input.config)?;
+        check_description(input.description.as_deref())?;
         let mut found = self.find(context, &name)?;
         check_revision(input.revision_id.as_deref(), &found.function.latest.revision_id)?;
         refuse_if_busy(found.function)?;
@@ -198,7 +198,9 @@ impl Lambda {
         // These cannot be changed by this operation.
         members.remove("PackageType");
         members.remove("Architectures");
-        merge(Arc::make_mut(&mut found.function.latest.config), members)?;
+        let mut config = found.function.latest.config.members();
+        merge(&mut config, members)?;
+        found.function.latest.config = Config::new(config);
         found.begin_update(context);
         if let Some(description) = input.description {
             found.function.latest.description = description;

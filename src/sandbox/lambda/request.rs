@@ -129,6 +129,7 @@ pub(crate) struct UpdateFunctionCode {
     #[serde(flatten)]
     pub(crate) code: CodeSource,
     pub(crate) publish: Option<bool>,
+    pub(crate) publish_to: Option<String>,
     pub(crate) dry_run: Option<bool>,
     pub(crate) revision_id: Option<String>,
     pub(crate) architectures: Option<Vec<String>>,

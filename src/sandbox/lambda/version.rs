@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Function, LastUpdate, State, VersionNumber};
-use super::name::{Target, page_size};
+use super::name::{Target, check_description, page_size};
 use super::request::{ListInput, PublishVersion};
 use super::view::{self, Detail};
 use super::{Context, Found, Lambda, LambdaError, Reply, check_revision, refuse_if_busy};
@@ -39,6 +39,7 @@ impl Found<'_> {
 impl Lambda {
     pub(super) fn publish_version(&mut self, context: &Context, input: &PublishVersion) -> super::Result {
         let name = Target::unqualified(context, &input.function_name)?;
+        check_description(input.description.as_deref())?;
         let mut found = self.find(context, &name)?;
         // Where both guards are wrong the stale revision is reported, and both hold even with nothing to publish.
         check_revision(input.revision_id.as_deref(), &found.function.latest.revision_id)?;
@@ -106,11 +107,7 @@ impl Lambda {
 
 impl Found<'_> {
     fn has_snap_start(&self) -> bool {
-        self.function
-            .latest
-            .config
-            .get("SnapStart")
-            .and_then(|snap_start| snap_start.get("ApplyOn"))
-            == Some(&json!("PublishedVersions"))
+        let snap_start = self.function.latest.config.get("SnapStart").unwrap_or_default();
+        snap_start["ApplyOn"] == "PublishedVersions"
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::ids::Ids;
-use super::model::{Alias, Function, LastUpdate, Origin, State, Version, VersionNumber};
+use super::model::{Alias, Function, LastUpdate, Members, Origin, State, Version, VersionNumber};
 
 /// How much of a configuration a reply shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,8 @@ pub(super) fn configuration(
     arn: &str,
     detail: Detail,
 ) -> Map<String, Value> {
-    let mut out = version.config.as_ref().clone();
+    let mut out = version.config.members();
+    let runtime = runtime_version(function, &out);
     let mut put = |name: &str, value: Value| out.insert(name.to_owned(), value);
     put("FunctionName", json!(function.name));
     put("FunctionArn", json!(arn));
@@ -66,7 +67,7 @@ pub(super) fn configuration(
                 put("LastUpdateStatusReasonCode", json!(code));
             }
         }
-        if let Some(runtime) = runtime_version(function, version) {
+        if let Some(runtime) = runtime {
             put("RuntimeVersionConfig", runtime);
         }
     }
@@ -89,8 +90,8 @@ fn visible_sha(version: &Version) -> Option<&str> {
 }
 
 /// The managed runtime's own version: the same for equal runtimes of a region.
-fn runtime_version(function: &Function, version: &Version) -> Option<Value> {
-    let runtime = version.config.get("Runtime")?.as_str()?;
+fn runtime_version(function: &Function, members: &Members) -> Option<Value> {
+    let runtime = members.get("Runtime")?.as_str()?;
     let region = function.arn.split(':').nth(3).unwrap_or_default();
     let seed = runtime
         .bytes()

@@ -66,6 +66,8 @@ pub(crate) struct Upload {
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) algorithm: Algorithm,
+    /// The client named the algorithm, so its parts have to carry that one.
+    pub(crate) named: bool,
     pub(crate) composite: bool,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) parts: BTreeMap<u32, Part>,

@@ -56,6 +56,7 @@ impl S3 {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             algorithm: used,
+            named: algorithm.is_some(),
             composite,
             headers,
             parts: BTreeMap::new(),
@@ -93,6 +94,16 @@ impl S3 {
                 "InvalidArgument",
                 "Part number must be an integer between 1 and 10000, inclusive",
             ));
+        }
+        if let Some(sent) = wanted
+            .algorithm
+            .filter(|sent| upload.named && *sent != upload.algorithm)
+        {
+            return Err(S3Error::invalid_request(format!(
+                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                upload.algorithm.name().to_lowercase(),
+                sent.name().to_lowercase()
+            )));
         }
         check_content_md5(&body, content_md5)?;
         let sent = Wanted {

@@ -29,7 +29,6 @@ pub(crate) struct Stored {
     pub(crate) version: Option<String>,
     pub(crate) checksum: Checksum,
     pub(crate) modified: Timestamp,
-    pub(crate) size: usize,
 }
 
 /// What a read finds.
@@ -104,7 +103,6 @@ impl S3 {
             version: bucket.shown_version(&version),
             checksum: object.checksum.clone(),
             modified: now,
-            size: object.body.len(),
         };
         bucket.push(
             key,

@@ -1,7 +1,6 @@
 //! Repositories to fetch from: hermetic, with the same commit ids on every run.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
@@ -32,7 +31,7 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn new() -> Self {
         // Before the first use of libgit2, so that the developer's own configuration plays no part.
-        process::prepare(None, Path::new("/nonexistent")).unwrap();
+        process::prepare(None, None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).initial_head("main");
@@ -81,9 +80,16 @@ impl Origin {
         commit
     }
 
-    /// Takes the repository away, as an outage would.
-    pub(super) fn remove(&self) {
-        fs::remove_dir_all(self.folder.path()).unwrap();
+    /// Makes a commit of a tree that Git itself would not write.
+    pub(super) fn commit_raw_tree(&self, branch: &str, tree: &[u8]) -> Oid {
+        let objects = self.repository.odb().unwrap();
+        let tree = objects.write(ObjectType::Tree, tree).unwrap();
+        let author = "Test <test@example.com> 1700000000 +0000";
+        let commit = format!("tree {tree}\nauthor {author}\ncommitter {author}\n\ntest\n");
+        let commit = objects.write(ObjectType::Commit, commit.as_bytes()).unwrap();
+        let reference = format!("refs/heads/{branch}");
+        self.repository.reference(&reference, commit, true, "test").unwrap();
+        commit
     }
 
     /// Loses all objects of one type.
