@@ -87,7 +87,7 @@ async fn an_alias_that_somebody_moves_meanwhile_is_not_overrun() {
         step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
         step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
         step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
-        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateAlias api:live: PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id","result":"refused","to":null}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateAlias api:live: PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id","result":"refused","to":"2"}
         step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
     "#);
     world.settle().await;
@@ -172,7 +172,7 @@ async fn a_write_that_ends_in_a_5xx_is_looked_at_and_made_again() {
         step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
         step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
         step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
-        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateAlias api:live at http://sandbox (us-east-1): ServiceException: a fault that was asked for","result":"failed","to":null}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateAlias api:live at http://sandbox (us-east-1): ServiceException: a fault that was asked for","result":"failed","to":"2"}
         step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
     live:
       api
