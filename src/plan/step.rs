@@ -86,6 +86,14 @@ impl Step {
         }
     }
 
+    /// Returns whether the step points an alias at the version that a step before it publishes.
+    pub fn awaits_publication(&self) -> bool {
+        match self {
+            Self::CreateAlias { to, .. } | Self::MoveAlias { to, .. } => *to == VersionRef::FromPublish,
+            Self::UpdateCode { .. } | Self::AwaitUpdated { .. } | Self::PublishVersion { .. } => false,
+        }
+    }
+
     /// Returns the alias that the step changes.
     pub fn alias(&self) -> Option<&AliasName> {
         match self {

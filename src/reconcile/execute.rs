@@ -138,6 +138,9 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                     (StepResult::Failed, Some(message))
                 }
             };
+            if report.version.is_none() && report.step.awaits_publication() {
+                report.version = published;
+            }
             if result != StepResult::Done {
                 halted = Some(format!("{} before it was not done", report.step.action()));
             }

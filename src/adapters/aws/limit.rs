@@ -13,6 +13,9 @@ use leaky_bucket::RateLimiter;
 
 use crate::telemetry::{LimiterWait, Telemetry};
 
+/// Shortest pause between two refills. The bucket counts in whole milliseconds, so a shorter one would be off by much.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
 /// How often something may happen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -29,13 +32,14 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Builds a limiter.
+    /// Builds a limiter. At rates above a hundred a second the burst is what comes within a hundredth of one, at least.
     pub fn new(rate: Rate) -> Self {
-        let interval = Duration::from_secs_f64(1.0 / rate.per_second.clamp(0.001, 1e6));
+        let (refill, interval) = refills(rate.per_second);
+        let burst = rate.burst.max(refill);
         let bucket = RateLimiter::builder()
-            .max(rate.burst)
-            .initial(rate.burst)
-            .refill(1)
+            .max(burst)
+            .initial(burst)
+            .refill(refill)
             .interval(interval)
             .fair(true)
             .build();
@@ -43,6 +47,20 @@ impl Limiter {
             bucket: Arc::new(bucket),
         }
     }
+}
+
+/// Returns how many calls are allowed at a time, and how often, so that the rate is never exceeded.
+fn refills(per_second: f64) -> (usize, Duration) {
+    let per_second = per_second.clamp(0.001, 1e6);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 10,000 by the bounds above"
+    )]
+    let refill = (per_second * SHORTEST_INTERVAL.as_secs_f64()).ceil() as u16;
+    let exact = Duration::from_secs_f64(f64::from(refill) / per_second);
+    let interval = Duration::from_millis(1) * u32::try_from(exact.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    (refill.into(), interval)
 }
 
 impl std::fmt::Debug for Limiter {
@@ -129,5 +147,22 @@ impl HttpConnector for LimitedConnector {
             .emit(&gate.telemetry);
             inner.call(request).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rate_that_the_configuration_takes_has_a_limiter() {
+        for per_second in [0.1, 5.0, 15.0, 40.0, 100.0, 333.3, 1001.0, 10_000.0] {
+            let (refill, interval) = refills(per_second);
+            #[expect(clippy::cast_precision_loss, reason = "a hundred at the most")]
+            let allowed = refill as f64 / interval.as_secs_f64();
+            assert!(allowed <= per_second * 1.000_001, "{per_second}: {allowed}");
+            assert!(allowed >= per_second * 0.9, "{per_second}: {allowed}");
+            let _ = Limiter::new(Rate { per_second, burst: 3 });
+        }
     }
 }

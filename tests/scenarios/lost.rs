@@ -1,0 +1,172 @@
+//! Lost replies: the call took effect and nobody said so. The same pass finds out, and nothing is done twice.
+
+use pinfold::sandbox::Effect;
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_lost_reply_to_the_upload_is_found_out_by_looking() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateFunctionCode", Effect::CutAfter);
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.0.0","functionVersion":"$LATEST"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"planned","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"planned"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"planned","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"planned","to":null}
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}, reply lost
+      PublishVersion api {"CodeSha256":"sha:1.1.0","Description":"pinfold 1.1.0 sha256:sha:1.1.0"}
+      UpdateAlias api {"FunctionVersion":"2","Name":"live","RevisionId":"live@start","RoutingConfig":{"AdditionalVersionWeights":{}}}
+    after: inSync true
+      api InSync
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","message":"UpdateFunctionCode api at http://sandbox (us-east-1): other: connection closed before message completed; the new code is there","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    "#);
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_the_publication_makes_no_second_version() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("PublishVersion", Effect::CutAfter);
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.0.0","functionVersion":"$LATEST"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"planned","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"planned"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"planned","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"planned","to":null}
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}
+      PublishVersion api {"CodeSha256":"sha:1.1.0","Description":"pinfold 1.1.0 sha256:sha:1.1.0"}, reply lost
+      UpdateAlias api {"FunctionVersion":"2","Name":"live","RevisionId":"live@start","RoutingConfig":{"AdditionalVersionWeights":{}}}
+    after: inSync true
+      api InSync
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","message":"PublishVersion api at http://sandbox (us-east-1): other: connection closed before message completed","result":"failed","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"PublishVersion before it was not done","result":"skipped","to":null}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    "#);
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_the_move_is_found_out_by_looking() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateAlias", Effect::CutAfter);
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.0.0","functionVersion":"$LATEST"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"planned","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"planned"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"planned","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"planned","to":null}
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}
+      PublishVersion api {"CodeSha256":"sha:1.1.0","Description":"pinfold 1.1.0 sha256:sha:1.1.0"}
+      UpdateAlias api {"FunctionVersion":"2","Name":"live","RevisionId":"live@start","RoutingConfig":{"AdditionalVersionWeights":{}}}, reply lost
+    after: inSync true
+      api InSync
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateAlias api:live at http://sandbox (us-east-1): other: connection closed before message completed; the alias is there","result":"done","to":"2"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    "#);
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_the_creation_of_an_alias_is_found_out_by_looking() {
+    let mut world = World::settled().await;
+    let input = json!({ "FunctionName": "api", "Name": "live" });
+    world.aws.call("DeleteAlias", input).unwrap();
+    world.mark();
+    world.inject("CreateAlias", Effect::CutAfter);
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.0.0","version":"1.0.0"},"kind":"alias","live":null}
+        step {"action":"CreateAlias","alias":"live","from":null,"result":"planned","to":"1"}
+    writes:
+      CreateAlias api {"FunctionVersion":"1","Name":"live"}, reply lost
+    after: inSync true
+      api InSync
+        step {"action":"CreateAlias","alias":"live","from":null,"message":"CreateAlias api:live at http://sandbox (us-east-1): other: connection closed before message completed; the alias is there","result":"done","to":"1"}
+    live:
+      api
+        $LATEST sha:1.0.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        live -> 1
+    "#);
+}
+
+#[tokio::test]
+async fn a_call_that_was_cut_off_before_it_took_effect_is_made_again_in_the_same_pass() {
+    for operation in ["UpdateFunctionCode", "PublishVersion", "UpdateAlias"] {
+        let mut world = World::settled().await;
+        world.function("api", "1.1.0");
+        world.inject(operation, Effect::CutBefore);
+        let report = world.apply().await;
+        assert_eq!(report.to_json()["inSync"], true, "{operation}: {:#}", report.to_json());
+        assert_eq!(world.writes().len(), 4, "{operation}");
+        world.sandbox.clear_calls();
+        world.apply().await;
+        assert_eq!(world.writes(), [], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
+    for operation in ["UpdateFunctionCode", "PublishVersion", "UpdateAlias"] {
+        let mut world = World::settled().await;
+        world.function("api", "1.1.0");
+        tokio::select! {
+            report = world.apply() => panic!("{operation} was not reached: {:#}", report.to_json()),
+            () = world.until_called(operation) => {}
+        }
+        world.restart().await;
+        world.sandbox.clear_calls();
+        let report = world.apply().await;
+        assert_eq!(report.to_json()["inSync"], true, "{operation}: {:#}", report.to_json());
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(world.live(), @r"
+            live:
+              api
+                $LATEST sha:1.1.0
+                1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+                2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+                live -> 2
+            ");
+        }
+    }
+}

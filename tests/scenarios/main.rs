@@ -1,0 +1,33 @@
+//! Scenarios: a settled world with one thing changed, through the real SDK over HTTP against the embedded Lambda and S3.
+//!
+//! Each tells what is planned, which calls write, what the report says afterwards and what is live then. Nothing here
+//! reaches beyond the loopback, and nothing waits: the clock is turned by whoever sleeps on it.
+
+#[cfg(test)]
+mod artifacts;
+#[cfg(test)]
+mod calm;
+#[cfg(test)]
+mod drift;
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod lost;
+#[cfg(test)]
+mod origin;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod revert;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod updates;
+#[cfg(test)]
+mod wiring;
+#[cfg(test)]
+mod withheld;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,164 @@
+//! Updates of `$LATEST` that take their time or fail: somebody else's, and Pinfold's own.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::primitives::Blob;
+use pinfold::sandbox::Effect;
+
+use crate::world::{World, zip};
+
+#[tokio::test]
+async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
+    let mut world = World::settled().await;
+    upload_by_hand(&mut world, Effect::InProgress { ms: 60_000 }).await;
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Progressing
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.0.0","version":"1.0.0"},"kind":"code","live":{"codeSha256":"sha:hotfix","functionVersion":"$LATEST"}}
+        withheld {"alias":null,"message":"an update of the function is in progress: it is looked at again when that is done","reason":"UpdateInProgress"}
+    writes: none
+    after: as planned
+    live:
+      api
+        $LATEST sha:hotfix
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        $LATEST is "InProgress"
+        live -> 1
+    "#);
+    world.clock.advance(Duration::from_mins(1));
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_sent_again_and_nothing_published_from_it() {
+    let mut world = World::settled().await;
+    upload_by_hand(&mut world, failing()).await;
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.0.0","version":"1.0.0"},"kind":"code","live":{"codeSha256":"sha:hotfix","functionVersion":"$LATEST","lastUpdateStatus":"Failed","lastUpdateStatusReason":"SubnetOutOfIPAddresses: no address is left"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.0.0.zip","codeSha256":"sha:1.0.0","objectVersion":"object:api/1.0.0.zip","result":"planned","version":"1.0.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.0.0","result":"planned"}
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.0.0.zip","S3ObjectVersion":"object:api/1.0.0.zip"}
+    after: inSync true
+      api InSync
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.0.0.zip","codeSha256":"sha:1.0.0","objectVersion":"object:api/1.0.0.zip","result":"done","version":"1.0.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.0.0","result":"done"}
+    live:
+      api
+        $LATEST sha:1.0.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        live -> 1
+    "#);
+}
+
+#[tokio::test]
+async fn an_update_that_failed_with_the_right_hash_is_not_taken_for_done() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateFunctionCode", failing());
+    insta::assert_snapshot!(world.pass().await, @r#"
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}
+    after: inSync false
+      api Failed
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.1.0","functionVersion":"$LATEST","lastUpdateStatus":"Failed","lastUpdateStatusReason":"SubnetOutOfIPAddresses: no address is left"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","message":"the update failed, and the code before it goes on serving: SubnetOutOfIPAddresses: no address is left","result":"failed"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","message":"AwaitUpdated before it was not done","result":"skipped","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"AwaitUpdated before it was not done","result":"skipped","to":null}
+        withheld {"alias":"$LATEST","message":"the update failed, and the code before it goes on serving: SubnetOutOfIPAddresses: no address is left","reason":"LastUpdateFailed"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        $LATEST is "Failed"
+        live -> 1
+    "#);
+    world.mark();
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Drifted
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.1.0","functionVersion":"$LATEST","lastUpdateStatus":"Failed","lastUpdateStatusReason":"SubnetOutOfIPAddresses: no address is left"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"planned","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"planned"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"planned","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"planned","to":null}
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}
+      PublishVersion api {"CodeSha256":"sha:1.1.0","Description":"pinfold 1.1.0 sha256:sha:1.1.0"}
+      UpdateAlias api {"FunctionVersion":"2","Name":"live","RevisionId":"live@start","RoutingConfig":{"AdditionalVersionWeights":{}}}
+    after: inSync true
+      api InSync
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    "#);
+}
+
+#[tokio::test]
+async fn an_update_of_its_own_is_waited_for() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateFunctionCode", Effect::InProgress { ms: 20_000 });
+    let before = world.clock.now();
+    world.settle().await;
+    let waited = world.clock.now().millis() - before.millis();
+    assert!((20_000..22_000).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test]
+async fn an_update_without_end_is_left_to_itself_after_five_minutes() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateFunctionCode", Effect::InProgress { ms: 3_600_000 });
+    insta::assert_snapshot!(world.pass().await, @r#"
+    writes:
+      UpdateFunctionCode api {"Architectures":["x86_64"],"Publish":false,"RevisionId":"$LATEST@start","S3Bucket":"artifacts","S3Key":"api/1.1.0.zip","S3ObjectVersion":"object:api/1.1.0.zip"}
+    after: inSync false
+      api Progressing
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","message":"the update is not complete after 300 s","result":"refused"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","message":"AwaitUpdated before it was not done","result":"skipped","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"AwaitUpdated before it was not done","result":"skipped","to":null}
+        withheld {"alias":null,"message":"an update of the function is in progress: it is looked at again when that is done","reason":"UpdateInProgress"}
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        $LATEST is "InProgress"
+        live -> 1
+    "#);
+    world.sandbox.clear_calls();
+    world.apply().await;
+    assert_eq!(world.writes(), []);
+    world.clock.advance(Duration::from_hours(1));
+    world.settle().await;
+}
+
+fn failing() -> Effect {
+    Effect::UpdateFails {
+        code: "SubnetOutOfIPAddresses".to_owned(),
+        reason: "no address is left".to_owned(),
+    }
+}
+
+/// Somebody uploads a hotfix, to which something befalls.
+async fn upload_by_hand(world: &mut World, effect: Effect) {
+    world.name_hash("hotfix");
+    world.inject("UpdateFunctionCode", effect);
+    let call = world.lambda().update_function_code().function_name("api");
+    call.zip_file(Blob::new(zip("hotfix"))).send().await.unwrap();
+    world.mark();
+}

@@ -1,0 +1,93 @@
+//! The wires of a world: Pinfold's engine on the sandbox and its clock, and SDK clients for somebody else's hands.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use chrono::DateTime;
+use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::lambda::LambdaWriter;
+use pinfold::adapters::s3::S3Artifacts;
+use pinfold::domain::{Target, Timestamp};
+use pinfold::ports::Clock;
+use pinfold::reconcile::{Engine, TargetPorts};
+use pinfold::sandbox::ManualClock;
+use pinfold::telemetry::Telemetry;
+
+use crate::world::{REGION, World};
+
+/// Pinfold, as it works on a world.
+pub(crate) type TestEngine = Engine<LambdaWriter, S3Artifacts, TestClock>;
+
+/// The sandbox's clock, for Pinfold too: whoever sleeps turns it, so nobody waits.
+#[derive(Debug, Clone)]
+pub(crate) struct TestClock(ManualClock);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let millis = i64::try_from(self.0.now().millis()).unwrap();
+        DateTime::from_timestamp_millis(millis).unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.advance(duration);
+    }
+}
+
+/// Wires an engine as the command line does, with limits so high that they never hold anything back.
+pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> TestEngine {
+    let target = Target {
+        name: "prod".parse().unwrap(),
+        path: "prod".to_owned(),
+        region: Some(REGION.parse().unwrap()),
+        account: None,
+        functions: globs.iter().map(|glob| glob.parse().unwrap()).collect(),
+    };
+    let mut limiters = Limiters::new(Limits {
+        get_function_per_second: 10_000.0,
+        control_plane_per_second: 10_000.0,
+    });
+    let access = Access {
+        region: REGION.parse().unwrap(),
+        account: None,
+        role_arn: None,
+        external_id: None,
+        endpoint_url: Some(url.parse().unwrap()),
+        s3_endpoint_url: None,
+    };
+    let connection = connect(&access, &mut limiters).await;
+    let telemetry = Telemetry::new().unwrap();
+    let ports = TargetPorts {
+        target,
+        lambda: LambdaWriter::new(&connection, &telemetry),
+        artifacts: S3Artifacts::new(&connection, &telemetry),
+    };
+    Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
+}
+
+impl World {
+    /// Somebody else's hands, where it has to go over HTTP: faults befall these calls too.
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("somebody", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
+    }
+
+    /// The same for S3.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .force_path_style(true)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("somebody", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+}
