@@ -256,6 +256,7 @@ impl World {
         self.engine
             .apply(&desired, &Scope::default(), &self.policy, &stop)
             .await
+            .expect("nobody stops the pass")
     }
 
     /// Returns the calls that write, be they carried out or refused.
