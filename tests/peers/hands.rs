@@ -54,6 +54,11 @@ impl Hands {
         }
     }
 
+    /// For a call whose failure is awaited: it is not tried again.
+    pub(crate) fn once() -> aws_sdk_lambda::config::Builder {
+        aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled())
+    }
+
     pub(crate) async fn create_bucket(&self, versioned: bool) {
         let elsewhere = self.peer.region != "us-east-1";
         let place = elsewhere.then(|| {
@@ -89,9 +94,14 @@ impl Hands {
         self.wait(name).await;
     }
 
-    pub(crate) async fn update_code(&self, name: &str, tag: &str) {
+    /// Gives `$LATEST` other code, and leaves before that is done.
+    pub(crate) async fn begin_update(&self, name: &str, tag: &str) {
         let call = self.lambda.update_function_code().function_name(name);
         call.zip_file(Blob::new(zip(tag))).send().await.unwrap();
+    }
+
+    pub(crate) async fn update_code(&self, name: &str, tag: &str) {
+        self.begin_update(name, tag).await;
         self.wait(name).await;
     }
 
@@ -122,10 +132,17 @@ impl Hands {
         call.function_version(version).send().await.unwrap();
     }
 
-    /// The call that sends a tenth of an alias's traffic to a second version.
+    /// The call that sends a tenth of an alias's traffic to another version.
     pub(crate) fn shift(&self, name: &str, alias: &str, second: &str) -> UpdateAliasFluentBuilder {
         let call = self.lambda.update_alias().function_name(name).name(alias);
         call.routing_config(tenth_to(second))
+    }
+
+    /// Makes an alias that sends a tenth of its traffic to another version.
+    pub(crate) async fn create_shifted(&self, name: &str, alias: &str, version: &str, second: &str) {
+        let call = self.lambda.create_alias().function_name(name).name(alias);
+        let call = call.function_version(version).routing_config(tenth_to(second));
+        call.send().await.unwrap();
     }
 
     pub(crate) async fn latest(&self, name: &str) -> FunctionConfiguration {
@@ -147,7 +164,7 @@ impl Hands {
     }
 
     /// Waits until a function can be changed again.
-    async fn wait(&self, name: &str) {
+    pub(crate) async fn wait(&self, name: &str) {
         for _ in 0..LOOKS {
             let seen = self.latest(name).await;
             let pending = seen.state == Some(State::Pending);
@@ -162,7 +179,7 @@ impl Hands {
     }
 }
 
-pub(crate) fn tenth_to(second: &str) -> AliasRoutingConfiguration {
+fn tenth_to(second: &str) -> AliasRoutingConfiguration {
     AliasRoutingConfiguration::builder()
         .additional_version_weights(second, 0.1)
         .build()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_types::region::Region;
+use pinfold::adapters::aws::Limits;
 use pinfold::domain::EndpointUrl;
 use pinfold::sandbox::{Options, Profile, Sandbox};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +118,18 @@ impl Peer {
             }
         }
         loader.load().await
+    }
+
+    /// The rates of the configuration's defaults, for one second of the peer's. The emulators of others have no quotas.
+    pub(crate) fn limits(&self) -> Limits {
+        let rate = |per_second: f64| match self.name {
+            Name::Sandbox | Name::Other => per_second / self.scale,
+            Name::MiniStack | Name::LocalStack => 10_000.0,
+        };
+        Limits {
+            get_function_per_second: rate(40.0),
+            control_plane_per_second: rate(5.0),
+        }
     }
 
     /// Waits between two looks.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::aws::{Access, Limiters, connect};
 use pinfold::adapters::clock::SystemClock;
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
@@ -24,12 +24,6 @@ use crate::peer::Peer;
 
 /// Pinfold, as it works on a peer.
 pub(crate) type PeerEngine = Engine<Meddled, S3Artifacts, PeerClock>;
-
-/// The rates of the configuration's defaults, for one second of the peer's.
-const LIMITS: Limits = Limits {
-    get_function_per_second: 40.0,
-    control_plane_per_second: 5.0,
-};
 
 /// The machine's clock, with pauses to the peer's scale.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +50,7 @@ pub(crate) async fn engine(peer: &Peer, prefix: &str, meddler: &Arc<Meddler>) ->
         account: None,
         functions: vec![format!("{prefix}*").parse().unwrap()],
     };
-    let mut limiters = Limiters::new(Limits {
-        get_function_per_second: LIMITS.get_function_per_second / peer.scale,
-        control_plane_per_second: LIMITS.control_plane_per_second / peer.scale,
-    });
+    let mut limiters = Limiters::new(peer.limits());
     let access = Access {
         region: peer.region.parse().unwrap(),
         account: None,

@@ -8,12 +8,12 @@ use crate::world::{scenario, scenario_without_object_versions};
 #[tokio::test]
 async fn a_function_that_does_not_exist_is_not_created() {
     scenario("missing", async |world| {
-        let ghost = format!("{}-ghost", world.function);
+        let ghost = format!("{}ghost", world.prefix);
         world.manifest_of(&ghost, "version: \"1.0.0\"\n");
         insta::assert_snapshot!(world.story().await, @r"
         plan: inSync false
           api InSync
-          api-ghost Withheld
+          ghost Withheld
             drift missing -: 1.0.0 (-), live nothing
             withheld - FunctionMissing
         after: as planned
@@ -177,13 +177,13 @@ async fn a_configuration_that_observes_is_not_lifted_by_git() {
 #[tokio::test]
 async fn what_git_never_named_is_told_and_left_alone() {
     scenario("unmanaged", async |world| {
-        let stranger = format!("{}-stranger", world.function);
+        let stranger = format!("{}stranger", world.prefix);
         world.create(&stranger).await;
         let before = world.hands.latest(&stranger).await;
         insta::assert_snapshot!(world.story().await, @r"
         plan: inSync true
           api InSync
-          unmanaged api-stranger
+          unmanaged stranger
         after: as planned
         live:
           $LATEST sha:1.0.0

@@ -52,7 +52,9 @@ async fn run(name: &'static str, versioned: bool, body: impl AsyncFnOnce(&mut Wo
 pub(crate) struct World {
     pub(crate) scenario: &'static str,
     pub(crate) hands: Arc<Hands>,
-    /// The function's name. Stories call it `api`.
+    /// How the name of every function here begins, and of no other. Stories leave it out.
+    pub(crate) prefix: String,
+    /// The function's name.
     pub(crate) function: String,
     pub(crate) policy: PassPolicy,
     /// What ids and hashes stand for, so that a story can name them.
@@ -65,14 +67,16 @@ pub(crate) struct World {
 
 impl World {
     async fn new(scenario: &'static str) -> Self {
-        let function = Peer::unique(scenario);
-        let hands = Arc::new(Hands::new(format!("{function}-artifacts")).await);
+        let unique = Peer::unique(scenario);
+        let prefix = format!("{unique}_");
+        let hands = Arc::new(Hands::new(unique).await);
         let meddler = Arc::default();
         Self {
-            engine: engine(&hands.peer, &function, &meddler).await,
+            engine: engine(&hands.peer, &prefix, &meddler).await,
             scenario,
-            names: BTreeMap::from([(function.clone(), "api".to_owned())]),
-            function,
+            function: format!("{prefix}api"),
+            names: BTreeMap::from([(prefix.clone(), String::new())]),
+            prefix,
             hands,
             policy: PassPolicy::default(),
             folder: tempfile::tempdir().unwrap(),
@@ -162,7 +166,7 @@ impl World {
 
     /// Goes on as a new process, which remembers nothing.
     pub(crate) async fn restart(&mut self) {
-        self.engine = engine(&self.hands.peer, &self.function, &self.meddler).await;
+        self.engine = engine(&self.hands.peer, &self.prefix, &self.meddler).await;
     }
 
     async fn desired(&self) -> DesiredState {
