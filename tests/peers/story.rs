@@ -137,14 +137,19 @@ fn word(value: &Value) -> &str {
 
 /// `kind alias: desired, live what is live`.
 fn told_drift(drift: &Value) -> String {
-    let side = |side: &Value| match &side["weights"] {
-        Value::Object(weights) if weights.is_empty() => "no weights".to_owned(),
-        Value::Object(_) => side["weights"].to_string(),
-        _ if side.is_null() => "nothing".to_owned(),
-        _ => {
-            let version = side["version"].as_str().or(side["functionVersion"].as_str()).unwrap();
-            format!("{version} ({})", word(&side["codeSha256"]))
+    let side = |side: &Value| {
+        if side.is_null() {
+            return "nothing".to_owned();
         }
+        if let Some(weights) = side["weights"].as_object() {
+            return if weights.is_empty() {
+                "no weights".to_owned()
+            } else {
+                side["weights"].to_string()
+            };
+        }
+        let version = side["version"].as_str().or(side["functionVersion"].as_str()).unwrap();
+        format!("{version} ({})", word(&side["codeSha256"]))
     };
     let (kind, alias) = (word(&drift["kind"]), word(&drift["alias"]));
     format!(

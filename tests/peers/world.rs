@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
+use aws_sdk_lambda::operation::delete_function::DeleteFunctionError;
 use futures::FutureExt as _;
 use pinfold::adapters::folder::FolderSource;
 use pinfold::domain::DesiredState;
@@ -211,7 +212,7 @@ impl World {
             if let Err(error) = call.send().await
                 && !error
                     .as_service_error()
-                    .is_some_and(|error| error.is_resource_not_found_exception())
+                    .is_some_and(DeleteFunctionError::is_resource_not_found_exception)
             {
                 left.push(format!("function {function}: {error:?}"));
             }
