@@ -36,6 +36,16 @@ impl Origin {
         .unwrap()
     }
 
+    /// Takes the repository away, as a server that is down does.
+    pub(crate) fn hide(&self) {
+        std::fs::rename(self.folder.path().join("objects"), self.folder.path().join("hidden")).unwrap();
+    }
+
+    /// Brings it back.
+    pub(crate) fn show(&self) {
+        std::fs::rename(self.folder.path().join("hidden"), self.folder.path().join("objects")).unwrap();
+    }
+
     /// Commits a folder as it is. Returns the commit.
     pub(crate) fn commit(&self, tree: &Path) -> String {
         let repository = Repository::open_bare(self.folder.path()).unwrap();

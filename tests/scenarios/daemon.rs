@@ -1,0 +1,255 @@
+//! The daemon's loop: what wakes it, what it holds on to when the repository is away, when it leaves a function alone,
+//! and that looking again at one function does not mean looking at all.
+
+use std::time::Duration;
+
+use pinfold::domain::CommitId;
+use pinfold::plan::State;
+use pinfold::reconcile::{Driver, DriverPolicy, Nudge, Status, StatusBoard};
+use pinfold::sandbox::{Code, Effect, Fault};
+use pinfold::telemetry::Telemetry;
+use tokio_util::sync::CancellationToken;
+
+use crate::wiring::engine;
+use crate::world::{Setup, World, zip};
+
+/// A daemon at work on a world, and the hands on its controls.
+struct Daemon {
+    nudge: Nudge,
+    status: StatusBoard,
+    telemetry: Telemetry,
+    passes: tokio::sync::watch::Receiver<Status>,
+}
+
+impl Daemon {
+    /// Waits for the next pass and returns what it came to.
+    async fn next_pass(&mut self) -> Status {
+        let before = self.status.get().last_pass;
+        loop {
+            let status = self.passes.borrow_and_update().clone();
+            if status.last_pass.is_some() && status.last_pass != before {
+                return status;
+            }
+            self.passes.changed().await.unwrap();
+        }
+    }
+
+    async fn sweep(&mut self, world: &World) -> Status {
+        // The clock stands still by itself, and a pass is told by its time.
+        world.clock.advance(Duration::from_secs(1));
+        self.nudge.sweep();
+        self.next_pass().await
+    }
+
+    async fn look_at_source(&mut self, world: &World) -> Status {
+        world.clock.advance(Duration::from_secs(1));
+        self.nudge.source();
+        self.next_pass().await
+    }
+
+    fn metric(&self, line: &str) -> Option<String> {
+        let text = self.telemetry.render().unwrap();
+        text.lines()
+            .find(|one| one.starts_with(line))
+            .map(|one| one[line.len()..].trim().to_owned())
+    }
+}
+
+/// Runs a daemon beside a script, until the script ends.
+async fn beside(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
+    let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
+    let mut daemon = Daemon {
+        nudge: nudge.clone(),
+        status: status.clone(),
+        telemetry: engine.telemetry().clone(),
+        passes: status.watch(),
+    };
+    let source = world.origin.as_ref().unwrap().source();
+    let driver = Driver::new(source, engine, DriverPolicy::default(), nudge, status);
+    let run = driver.run(stop.clone());
+    let script = async {
+        daemon.next_pass().await;
+        world.mark();
+        script(world, &mut daemon).await;
+        stop.cancel();
+    };
+    tokio::join!(run, script);
+}
+
+async fn with_git(functions: &'static [&'static str]) -> World {
+    World::with(Setup {
+        functions,
+        git: true,
+        ..Setup::default()
+    })
+    .await
+}
+
+fn state(status: &Status, function: &str) -> State {
+    let report = status.report.as_ref().unwrap();
+    report
+        .functions
+        .iter()
+        .find(|one| one.key.name.as_str() == function)
+        .unwrap()
+        .state
+}
+
+fn reason(status: &Status) -> Option<&'static str> {
+    let report = status.report.as_ref().unwrap();
+    report.functions[0]
+        .withheld
+        .first()
+        .map(|withheld| withheld.reason.as_str())
+}
+
+fn revision(status: &Status) -> Option<CommitId> {
+    status.report.as_ref().unwrap().revision.clone()
+}
+
+#[tokio::test]
+async fn a_commit_is_live_after_one_look_at_the_repository() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let before = revision(&daemon.status.get());
+        world.function("api", "1.1.0");
+        let status = daemon.look_at_source(world).await;
+        assert_ne!(revision(&status), before);
+        assert_eq!(state(&status, "api"), State::InSync);
+        assert_eq!(world.aws.alias("api", "live").unwrap()["FunctionVersion"], "2");
+        assert!(daemon.metric("pinfold_syncs_total{account=\"000000000000\",alias=\"live\",function=\"api\",region=\"us-east-1\",result=\"succeeded\",target=\"prod\"}").is_some_and(|count| count != "0"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unchanged_commit_costs_no_call_to_aws() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        daemon.nudge.source();
+        daemon.nudge.source();
+        // A sweep afterwards proves that the looks before it are over.
+        daemon.sweep(world).await;
+        let reads = world
+            .sandbox
+            .calls()
+            .iter()
+            .filter(|call| call.operation == "GetFunction")
+            .count();
+        assert_eq!(reads, 1, "the sweep's own");
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_repository_is_away_the_last_good_commit_is_held() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let origin = world.origin.as_ref().unwrap();
+        origin.hide();
+        daemon.nudge.source();
+        world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::InSync, "drift is corrected all the same");
+        let error = status.source_error.expect("the status says so");
+        assert!(error.contains("no such repository"), "{error}");
+        world.origin.as_ref().unwrap().show();
+        world.function("api", "1.1.0");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(status.source_error, None);
+        assert_eq!(world.aws.alias("api", "live").unwrap()["FunctionVersion"], "2");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_changes() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world.sandbox.inject(Fault::on("UpdateFunctionCode", denied).times(0));
+        world.function("api", "1.1.0");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Failed, Some("AccessDenied"))
+        );
+        world.sandbox.clear_calls();
+
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("AccessDenied"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
+
+        world.clock.advance(Duration::from_secs(30));
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Failed);
+        assert_eq!(world.writes().len(), 1, "its time has come");
+        world.sandbox.clear_calls();
+
+        world.clock.advance(Duration::from_secs(30));
+        daemon.sweep(world).await;
+        assert!(world.writes().is_empty(), "the second pause is longer");
+
+        world.sandbox.clear_faults();
+        world.function("api", "2.0.0-rc.1");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(state(&status, "api"), State::InSync, "another commit is tried at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn looking_again_at_one_function_leaves_the_others_unread() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("api", &Code::zip(zip("edited")))
+            .unwrap();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Progressing);
+        assert_eq!(state(&status, "worker"), State::InSync);
+        world.sandbox.clear_calls();
+        // The daemon looks again by itself, and its waiting turns the clock.
+        while state(&daemon.next_pass().await, "api") != State::InSync {}
+        let touched: Vec<_> = world.sandbox.calls().into_iter().map(|call| call.resource).collect();
+        assert!(
+            touched.iter().all(|resource| !resource.starts_with("worker")),
+            "{touched:?}"
+        );
+        assert_eq!(
+            state(&daemon.status.get(), "worker"),
+            State::InSync,
+            "it is still reported"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_that_leaves_git_takes_its_series_along() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        let series =
+            "pinfold_function_drifted{account=\"000000000000\",alias=\"live\",function=\"worker\",kind=\"alias\"";
+        assert!(daemon.metric(series).is_some());
+        world.remove("prod/worker.yaml");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(status.report.unwrap().unmanaged.len(), 1);
+        let text = daemon.telemetry.render().unwrap();
+        assert!(!text.contains("worker"), "{text}");
+    })
+    .await;
+}
