@@ -13,7 +13,7 @@ use crate::plan::{
     ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, Unmanaged, plan,
 };
 use crate::ports::{Artifacts, Clock, LambdaRead};
-use crate::telemetry::{PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
+use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
 
 /// A target and the way to it.
 pub struct TargetPorts<L, A> {
@@ -237,14 +237,18 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 );
                 unmanaged.sort();
             }
-            // One refused call among answered ones leaves the list of unmanaged functions empty, no more.
             Err(error) if nothing_read => {
                 failed_targets.push(TargetFailure {
                     target: target.name.clone(),
                     message: error.to_string(),
                 });
             }
-            Err(_) => {}
+            // One refused call among answered ones leaves the list of unmanaged functions empty, no more.
+            Err(error) => ListingFailed {
+                target: &target.name,
+                error: &error.to_string(),
+            }
+            .emit(),
         }
         let observations: Observations = read
             .functions

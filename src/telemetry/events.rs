@@ -6,7 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
 use super::metrics::identities;
-use crate::domain::{CommitId, FunctionKey, ObservedState, TargetFailure, Timestamp};
+use crate::domain::{CommitId, FunctionKey, ObservedState, TargetFailure, TargetName, Timestamp};
 use crate::plan::{FunctionReport, Report, State, StepReport, StepResult, Verdict};
 
 /// An attempt at a call to AWS came back.
@@ -162,6 +162,26 @@ impl TargetFailed<'_> {
     /// Logs it.
     pub fn emit(&self) {
         error!(target = %self.failure.target, error = self.failure.message, "a target could not be read");
+    }
+}
+
+/// The functions of a target could be read, but not listed.
+#[derive(Debug)]
+pub struct ListingFailed<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// What came back, in one line.
+    pub error: &'a str,
+}
+
+impl ListingFailed<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        warn!(
+            target = %self.target,
+            error = self.error,
+            "the functions could not be listed, so those that Git does not name are not shown"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::retry::RetryPartition;
 use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
@@ -43,13 +44,17 @@ struct AccountCheck {
 impl LambdaReader {
     /// Builds a reader on a connection.
     pub fn new(connection: &Connection, telemetry: &Telemetry) -> Self {
-        let client = |limiter: &Limiter| {
+        let client = |quota: &str, limiter: &Limiter| {
             let retries = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS);
-            Client::from_conf(configure(connection, limiter, telemetry).retry_config(retries).build())
+            let config = configure(connection, limiter, telemetry).retry_config(retries);
+            // The SDK's own budget of retries is one for a service and Region, whatever the account and the quota: a
+            // storm of 429 in one would use up the retries of all.
+            let partition = RetryPartition::new(format!("lambda {quota} {}", connection.owner()));
+            Client::from_conf(config.retry_partition(partition).build())
         };
         Self {
-            functions: client(&connection.function_limiter),
-            control: client(&connection.control_limiter),
+            functions: client("functions", &connection.function_limiter),
+            control: client("control", &connection.control_limiter),
             place: connection.place(),
             account: AccountCheck {
                 sts: aws_sdk_sts::Client::new(&connection.sdk),
