@@ -16,9 +16,9 @@ mod json;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
-mod origin;
-#[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod repository;
 #[cfg(test)]
 mod revert;
 #[cfg(test)]
