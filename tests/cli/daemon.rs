@@ -161,3 +161,13 @@ fn an_address_that_is_taken_is_an_error() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
     insta::assert_snapshot!(outcome.stderr.replace(&address, "ADDRESS"), @r"error: cannot listen on ADDRESS: Address already in use (os error 98)");
 }
+
+#[test]
+fn a_sandbox_ends_with_0_when_it_is_asked_to() {
+    let home = Home::new();
+    let mut sandbox = home.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let url = url(&sandbox.stdout_line());
+    assert_eq!(http("GET", &format!("{url}/_sandbox/health"), "").0, 200);
+    let (ended, rest) = sandbox.terminate();
+    assert_eq!((ended.code(), rest.as_str()), (Some(0), ""));
+}

@@ -16,6 +16,8 @@ mod json;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
+mod paging;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod repository;

@@ -251,11 +251,13 @@ impl World {
 
     /// What `pinfold apply` does.
     pub(crate) async fn apply(&self) -> Report {
+        self.apply_until(&CancellationToken::new()).await
+    }
+
+    /// What `pinfold apply` does that is asked to end on the way.
+    pub(crate) async fn apply_until(&self, stop: &CancellationToken) -> Report {
         let desired = self.desired().await;
-        let stop = CancellationToken::new();
-        self.engine
-            .apply(&desired, &Scope::default(), &self.policy, &stop)
-            .await
+        self.engine.apply(&desired, &Scope::default(), &self.policy, stop).await
     }
 
     /// Returns the calls that write, be they carried out or refused.
