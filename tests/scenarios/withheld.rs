@@ -283,8 +283,6 @@ async fn a_function_whose_code_stays_in_s3_is_not_turned_into_a_copy() {
     plan: inSync false
       api Withheld
         withheld {"alias":null,"message":"its code stays in S3 by reference (S3ObjectStorageMode REFERENCE), which an update by Pinfold would turn into a copy: remove the manifest, or have the function keep a copy","reason":"UnsupportedPackage"}
-        withheld {"alias":"live","message":"the artifact has not been looked up yet","reason":"ArtifactUnreadable"}
-        withheld {"alias":"$LATEST","message":"the artifact has not been looked up yet","reason":"ArtifactUnreadable"}
     writes: none
     after: as planned
     live:
