@@ -86,8 +86,11 @@ fn plan_found(
     let guard = whole_function_guard(key, desired, observed, drifts, context);
     let code = judge(&desired.code, observed, facts);
     let needs = needs(desired, observed, facts);
-    let order::Ordered { steps, mut withheld } =
-        order::order(&needs, observed, context.revision, &desired.code.version, &code);
+    let order::Ordered { steps, mut withheld } = match observed.latest.package {
+        PackageKind::Zip => order::order(&needs, observed, context.revision, &desired.code.version, &code),
+        // Nothing was looked up for it, and nothing can be done: the guard says why.
+        PackageKind::ZipByReference | PackageKind::Image => order::Ordered::default(),
+    };
     let Some((state, stop)) = guard else {
         let state = match (steps.is_empty(), withheld.is_empty()) {
             (false, _) => State::Drifted,

@@ -21,6 +21,7 @@ pub(super) struct Need<'a> {
 }
 
 /// The steps in their order, and what was left out.
+#[derive(Default)]
 pub(super) struct Ordered {
     pub(super) steps: Vec<Step>,
     pub(super) withheld: Vec<Withheld>,

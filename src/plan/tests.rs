@@ -669,7 +669,9 @@ fn newer_configuration_alone_is_told_and_in_sync() {
 #[test]
 fn images_and_code_kept_by_reference_are_left_alone() {
     for package in [PackageKind::Image, PackageKind::ZipByReference] {
-        let world = World::settled().live(|live| live.latest.package = package);
+        let mut world = World::settled().live(|live| live.latest.package = package);
+        // Nobody asks S3 for its artifacts, so that these are not known cannot be a reason of its own.
+        world.facts.clear();
         assert_eq!(summary(&world.plan()), ["Withheld", "- UnsupportedPackage"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The daemon's loop: what wakes it, what it holds on to when the repository is away, when it leaves a function alone,
 //! and that looking again at one function does not mean looking at all.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pinfold::domain::CommitId;
@@ -10,7 +11,7 @@ use pinfold::sandbox::{Code, Effect, Fault};
 use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::wiring::engine;
+use crate::wiring::{engine, git_source};
 use crate::world::{Setup, World, zip};
 
 /// A daemon at work on a world, and the hands on its controls.
@@ -65,7 +66,7 @@ async fn beside(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Dae
         telemetry: engine.telemetry().clone(),
         passes: status.watch(),
     };
-    let source = world.origin.as_ref().unwrap().source();
+    let source = git_source(world.origin.as_ref().unwrap());
     let driver = Driver::new(source, engine, DriverPolicy::default(), nudge, status);
     let run = driver.run(stop.clone());
     let script = async {
@@ -147,15 +148,16 @@ async fn an_unchanged_commit_costs_no_call_to_aws() {
 async fn while_the_repository_is_away_the_last_good_commit_is_held() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
-        let origin = world.origin.as_ref().unwrap();
-        origin.hide();
+        let path = PathBuf::from(world.origin.as_ref().unwrap().path());
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
         daemon.nudge.source();
         world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
         let status = daemon.sweep(world).await;
         assert_eq!(state(&status, "api"), State::InSync, "drift is corrected all the same");
         let error = status.source_error.expect("the status says so");
         assert!(error.contains("no such repository"), "{error}");
-        world.origin.as_ref().unwrap().show();
+        std::fs::rename(&away, &path).unwrap();
         world.function("api", "1.1.0");
         let status = daemon.look_at_source(world).await;
         assert_eq!(status.source_error, None);

@@ -1,7 +1,9 @@
-//! Lost replies: the call took effect and nobody said so. The same pass finds out, and nothing is done twice.
+//! Lost replies: the call took effect and nobody said so. The same pass finds out, and nothing is done twice. Likewise
+//! what a process that died, or was asked to end, left half done.
 
 use pinfold::sandbox::Effect;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::World;
 
@@ -169,4 +171,25 @@ async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
             ");
         }
     }
+}
+
+#[tokio::test]
+async fn a_pass_that_is_asked_to_end_finishes_the_step_in_hand_and_takes_no_other() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    let stop = CancellationToken::new();
+    let (report, ()) = tokio::join!(world.apply_until(&stop), async {
+        world.until_called("UpdateFunctionCode").await;
+        stop.cancel();
+    });
+    let steps = report.to_json()["functions"][0]["steps"].clone();
+    assert_eq!(steps[0]["result"], "done");
+    for step in &steps.as_array().unwrap()[2..] {
+        assert_eq!(step["result"], "skipped");
+        assert_eq!(step["message"], "Pinfold is stopping; the next pass goes on from here");
+    }
+    assert_eq!(world.writes().len(), 1);
+    world.sandbox.clear_calls();
+    assert_eq!(world.apply().await.to_json()["inSync"], true);
+    assert_eq!(world.writes().len(), 2, "the next pass goes on from there");
 }

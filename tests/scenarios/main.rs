@@ -18,9 +18,11 @@ mod json;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
-mod origin;
+mod paging;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod repository;
 #[cfg(test)]
 mod revert;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use pinfold::sandbox::Effect;
+use serde_json::json;
 
 use crate::world::{World, zip};
 
@@ -144,6 +145,28 @@ async fn an_update_without_end_is_left_to_itself_after_five_minutes() {
     world.apply().await;
     assert_eq!(world.writes(), []);
     world.clock.advance(Duration::from_hours(1));
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_version_whose_snapshot_is_still_taken_is_not_served_yet() {
+    let mut world = World::settled().await;
+    let input = json!({ "FunctionName": "api", "SnapStart": { "ApplyOn": "PublishedVersions" } });
+    world.aws.call("UpdateFunctionConfiguration", input).unwrap();
+    world.function("api", "1.1.0");
+    world.inject("PublishVersion", Effect::InProgress { ms: 90_000 });
+    let before = world.clock.now();
+    world.apply().await;
+    let waited = world.clock.now().millis() - before.millis();
+    assert!((90_000..92_000).contains(&waited), "{waited} ms");
+    insta::assert_snapshot!(world.live(), @r"
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    ");
     world.settle().await;
 }
 

@@ -6,14 +6,16 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use chrono::DateTime;
 use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
-use pinfold::domain::{Target, Timestamp};
+use pinfold::domain::{ForcePush, Target, Timestamp};
 use pinfold::ports::Clock;
 use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::sandbox::ManualClock;
 use pinfold::telemetry::Telemetry;
 
+use crate::repository::Origin;
 use crate::world::{REGION, World};
 
 /// Pinfold, as it works on a world.
@@ -63,6 +65,20 @@ pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> 
         artifacts: S3Artifacts::new(&connection, &telemetry),
     };
     Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
+}
+
+/// Opens a repository as Pinfold does.
+pub(crate) fn git_source(origin: &Origin) -> GitSource {
+    GitSource::new(GitSettings {
+        url: origin.path().parse().unwrap(),
+        branch: "main".parse().unwrap(),
+        auth: GitAuth::default(),
+        ca_file: None,
+        timeout: Duration::from_mins(1),
+        cache_dir: None,
+        force_push: ForcePush::Allow,
+    })
+    .unwrap()
 }
 
 impl World {

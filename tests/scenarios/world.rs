@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::origin::Origin;
-use crate::wiring::{TestEngine, engine};
+use crate::repository::Origin;
+use crate::wiring::{TestEngine, engine, git_source};
 
 /// Every artifact version that a bucket of these worlds holds for every function.
 const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "2.0.0-rc.1"];
@@ -111,7 +111,7 @@ impl World {
             policy: PassPolicy::default(),
             names: BTreeMap::from([(url.clone(), "http://sandbox".to_owned())]),
             folder: tempfile::tempdir().unwrap(),
-            git: origin.as_ref().map(Origin::source),
+            git: origin.as_ref().map(git_source),
             engine: engine(&url, &globs, &clock).await,
             sandbox,
             clock,
@@ -226,7 +226,7 @@ impl World {
     /// Goes on as a new process, which remembers nothing.
     pub(crate) async fn restart(&mut self) {
         self.engine = engine(&self.url, &self.globs, &self.clock).await;
-        self.git = self.origin.as_ref().map(Origin::source);
+        self.git = self.origin.as_ref().map(git_source);
     }
 
     pub(crate) async fn desired(&self) -> DesiredState {
@@ -251,12 +251,16 @@ impl World {
 
     /// What `pinfold apply` does.
     pub(crate) async fn apply(&self) -> Report {
+        self.apply_until(&CancellationToken::new()).await
+    }
+
+    /// What `pinfold apply` does that is asked to end on the way.
+    pub(crate) async fn apply_until(&self, stop: &CancellationToken) -> Report {
         let desired = self.desired().await;
-        let stop = CancellationToken::new();
         self.engine
-            .apply(&desired, &Scope::default(), &self.policy, &stop)
+            .apply(&desired, &Scope::default(), &self.policy, stop)
             .await
-            .expect("nobody stops the pass")
+            .expect("the pass got beyond reading")
     }
 
     /// Returns the calls that write, be they carried out or refused.
