@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use events::{
     AwsRequest, FunctionRead, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
-    PhaseFinished, StepFinished, TargetFailed,
+    PassSkipped, PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
 use metrics::Metrics;

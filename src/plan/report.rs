@@ -258,6 +258,9 @@ pub struct Report {
     pub files: usize,
     /// Whether only some functions were asked for, so that faults elsewhere do not count.
     pub narrowed: bool,
+    /// The account of each target, as far as it was ever learnt: what a metric is labelled with also while a function
+    /// cannot be read.
+    pub accounts: BTreeMap<TargetName, AccountId>,
 }
 
 impl Report {
@@ -294,6 +297,7 @@ impl Report {
         );
         Self {
             functions: functions.into_values().collect(),
+            accounts: later.accounts,
             ..self.clone()
         }
     }

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::execute::{Execution, Executor};
-use super::pass::{Engine, PassPolicy, Scope, Seen, narrow, report};
+use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
 use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, ObservedState};
 use crate::plan::{FunctionReport, Plan, Report, State, StepResult, plan};
@@ -86,7 +86,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 account_for(function, execution);
             }
         }
-        Some(self.finish(report(&desired, scope, seen, reports.into_values().collect()), started))
+        Some(self.finish(&desired, scope, seen, reports.into_values().collect(), started))
     }
 
     /// Takes the steps of every function, several at a time.

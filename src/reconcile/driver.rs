@@ -13,7 +13,7 @@ use super::status::{Nudge, StatusBoard, Wake};
 use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, Mode, Timestamp};
 use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
 use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, PortError, PortErrorKind};
-use crate::telemetry::{GitOperation, GitRequest};
+use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 
 /// The next look at a function whose update is in progress or whose guard refused a step. Most updates are
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
@@ -159,6 +159,7 @@ where
     /// Makes a pass. Returns the functions that are worth another look soon.
     async fn pass(&mut self, scope: &Scope, stop: &CancellationToken) -> BTreeSet<FunctionKey> {
         let Some(desired) = self.desired.take() else {
+            PassSkipped.emit(self.engine.telemetry());
             return BTreeSet::new();
         };
         let policy = PassPolicy {
@@ -235,8 +236,9 @@ where
                 None => {}
             }
         }
-        self.backoffs
-            .retain(|key, _| report.functions.iter().any(|function| function.key == *key));
+        if let Some(desired) = &self.desired {
+            self.backoffs.retain(|key, _| desired.functions.contains_key(key));
+        }
     }
 }
 
@@ -259,7 +261,7 @@ fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
     let reason = function
         .withheld
         .last()
-        .map_or(Reason::LastUpdateFailed, |withheld| withheld.reason);
+        .map_or(Reason::StepFailed, |withheld| withheld.reason);
     Some((reason, why))
 }
 

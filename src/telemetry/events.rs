@@ -278,6 +278,18 @@ impl PhaseFinished {
     }
 }
 
+/// A pass was due, and no commit could be read yet.
+#[derive(Debug)]
+pub struct PassSkipped;
+
+impl PassSkipped {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.metrics.reconciles.with_label_values(&["skipped"]).inc();
+        warn!("no commit has been read yet, so nothing is compared");
+    }
+}
+
 /// A pass came to its end.
 #[derive(Debug)]
 pub struct PassFinished<'a> {
@@ -297,7 +309,10 @@ impl PassFinished<'_> {
             Verdict::Differs => "drift",
             Verdict::Incomplete => "error",
         };
-        metrics.reconciles.with_label_values(&[result]).inc();
+        // Looking again at some functions is no verdict on the fleet.
+        if !report.narrowed {
+            metrics.reconciles.with_label_values(&[result]).inc();
+        }
         let faulty: std::collections::BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics
@@ -313,7 +328,7 @@ impl PassFinished<'_> {
             metrics.git_revision.with_label_values(&[revision.as_str()]).set(1);
         }
         for function in &report.functions {
-            count_function(function, telemetry);
+            count_function(report, function, telemetry);
         }
         let count = |state: State| report.summary().get(&state).copied().unwrap_or_default();
         let changed = report
@@ -339,7 +354,7 @@ impl PassFinished<'_> {
     }
 }
 
-fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
+fn count_function(report: &Report, function: &FunctionReport, telemetry: &Telemetry) {
     let metrics = &telemetry.metrics;
     if matches!(function.state, State::Withheld | State::Unreadable | State::Failed) {
         let reason = function
@@ -348,7 +363,9 @@ fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
             .map_or("Failed", |withheld| withheld.reason.as_str());
         metrics.reconcile_errors.with_label_values(&[reason]).inc();
     }
-    for (identity, alias) in identities(function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some))) {
+    for (identity, alias) in
+        identities(report, function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some)))
+    {
         let mut results = function
             .steps
             .iter()

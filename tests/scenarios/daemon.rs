@@ -255,3 +255,52 @@ async fn a_function_that_leaves_git_takes_its_series_along() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_function_that_cannot_be_read_keeps_its_series() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let series = "pinfold_function_ready{account=\"000000000000\",alias=\"live\",function=\"api\"";
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world.sandbox.inject(Fault::on("GetFunction", denied).times(0));
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Unreadable);
+        assert!(daemon.metric(series).is_some_and(|value| value.ends_with('0')));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn looking_again_at_one_function_leaves_the_pauses_of_others() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world
+            .sandbox
+            .inject(Fault::on("UpdateFunctionCode", denied).of("worker").times(0));
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("api", &Code::zip(zip("edited")))
+            .unwrap();
+        world.function("worker", "1.1.0");
+        daemon.look_at_source(world).await;
+        while state(&daemon.next_pass().await, "api") != State::InSync {}
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "worker"), State::Withheld);
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
