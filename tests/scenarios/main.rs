@@ -18,6 +18,8 @@ mod lost;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
+mod partly;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod revert;
