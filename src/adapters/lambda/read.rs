@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_lambda::operation::get_function::GetFunctionError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -156,10 +157,15 @@ impl LambdaRead for LambdaReader {
             Ok(output) => translate::function(&output)
                 .map(Some)
                 .map_err(|missing| malformed(&operation, missing)),
-            Err(error) => match self.error(&operation, &error) {
-                error if error.kind == PortErrorKind::NotFound => Ok(None),
-                error => Err(error),
-            },
+            // Lambda's own word alone says so: a proxy or a wrong endpoint answers 404 to everything.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetFunctionError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.error(&operation, &error)),
         }
     }
 
@@ -329,5 +335,17 @@ mod tests {
         let error = function.unwrap_err();
         assert_eq!(error.kind, PortErrorKind::Credentials);
         assert_eq!(error.operation, "GetCallerIdentity");
+    }
+
+    #[tokio::test]
+    async fn a_404_that_does_not_come_from_lambda_says_nothing_of_the_function() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reader = reader(&listener, None).await;
+        let name = "api".parse().unwrap();
+        let function = tokio::select! {
+            answer = reader.function(&name) => answer,
+            never = answer(listener, "404 Not Found", "<html>no such page</html>") => match never.unwrap() {},
+        };
+        assert!(function.is_err(), "{function:?}");
     }
 }
