@@ -235,8 +235,10 @@ where
                 None => {}
             }
         }
-        self.backoffs
-            .retain(|key, _| report.functions.iter().any(|function| function.key == *key));
+        if !report.narrowed {
+            let named: BTreeSet<&FunctionKey> = report.functions.iter().map(|function| &function.key).collect();
+            self.backoffs.retain(|key, _| named.contains(key));
+        }
     }
 }
 
@@ -256,11 +258,9 @@ fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
         .message
         .clone()
         .unwrap_or_else(|| format!("{} failed", failed.step.action()));
-    let reason = function
-        .withheld
-        .last()
-        .map_or(Reason::LastUpdateFailed, |withheld| withheld.reason);
-    Some((reason, why))
+    // What else is withheld of the function has nothing to do with the step.
+    let reason = function.withheld.iter().find(|withheld| withheld.message == why);
+    Some((reason.map_or(Reason::StepFailed, |withheld| withheld.reason), why))
 }
 
 /// Returns the word of a failure's class in metrics.
