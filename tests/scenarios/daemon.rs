@@ -13,6 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::wiring::engine;
 use crate::world::{Setup, World, zip};
 
+/// More functions than a pass may change without being acknowledged.
+const MANY: &[&str] = &[
+    "f01", "f02", "f03", "f04", "f05", "f06", "f07", "f08", "f09", "f10", "f11", "f12", "f13",
+];
+
 /// A daemon at work on a world.
 struct Daemon {
     nudge: Nudge,
@@ -67,6 +72,32 @@ async fn upload_by_hand(world: &World, function: &str, ms: u64) {
     let call = world.lambda().update_function_code().function_name(function);
     call.zip_file(Blob::new(zip("hotfix"))).send().await.unwrap();
     world.sandbox.clear_calls();
+}
+
+#[tokio::test]
+async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_function() {
+    let mut world = World::with(Setup {
+        functions: MANY,
+        git: true,
+        ..Setup::default()
+    })
+    .await;
+    for name in MANY {
+        world.function(name, "1.1.0");
+    }
+    upload_by_hand(&world, "f01", 4_000).await;
+    Daemon::with(&world, async |daemon| {
+        daemon
+            .until(|report| function(report, "f02")["withheld"][0]["reason"] == "TooManyChanges")
+            .await;
+        // Time for another look at f01, whose update is complete by then, if the daemon meant to take one.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(world.writes(), []);
+        world.clock.advance(Duration::from_secs(10));
+        daemon.sweep().await;
+        assert_eq!(world.writes(), []);
+    })
+    .await;
 }
 
 #[tokio::test]
