@@ -21,7 +21,7 @@ pub use function::Context;
 pub use json::SCHEMA_VERSION;
 pub use json::fault as fault_json;
 pub use report::{FunctionReport, Live, Report, Serving, State, StepReport, StepResult, Summary, Unmanaged};
-pub use step::{LatestGuard, Step, VersionRef};
+pub use step::{LatestGuard, Reach, Step, VersionRef};
 pub use text::faults_text;
 pub use withheld::{Reason, Subject, Withheld};
 

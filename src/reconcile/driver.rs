@@ -173,12 +173,12 @@ where
         let Some(report) = report else { return BTreeSet::new() };
         let now = self.engine.clock().now();
         self.note_failures(&report, now);
-        let unsettled = report
-            .functions
-            .iter()
-            .filter(|function| is_unsettled(function))
-            .map(|one| one.key.clone());
-        let unsettled = unsettled.collect();
+        let unsettled = if waits_to_be_acknowledged(&report) {
+            BTreeSet::new()
+        } else {
+            let unsettled = report.functions.iter().filter(|function| is_unsettled(function));
+            unsettled.map(|function| function.key.clone()).collect()
+        };
         let report = Arc::new(match (self.status.get().report, &scope.only) {
             (Some(last), Some(_)) => last.with(report),
             (_, _) => report,
@@ -248,6 +248,16 @@ fn is_unsettled(function: &FunctionReport) -> bool {
     function.state == State::Progressing || (function.state == State::Drifted && refused())
 }
 
+/// Returns whether the pass would have changed too much. A look at a few of its functions would be a pass of its own,
+/// small enough to be allowed, and so what nobody has acknowledged yet would happen bit by bit.
+fn waits_to_be_acknowledged(report: &Report) -> bool {
+    report
+        .functions
+        .iter()
+        .flat_map(|function| &function.withheld)
+        .any(|withheld| withheld.reason == Reason::TooManyChanges)
+}
+
 /// Returns why a function's steps failed in this pass, if they did.
 fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
     let failed = function.steps.iter().find(|step| step.result == StepResult::Failed)?;
@@ -258,11 +268,9 @@ fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
         .message
         .clone()
         .unwrap_or_else(|| format!("{} failed", failed.step.action()));
-    let reason = function
-        .withheld
-        .last()
-        .map_or(Reason::StepFailed, |withheld| withheld.reason);
-    Some((reason, why))
+    // What else is withheld of the function has nothing to do with the step.
+    let reason = function.withheld.iter().find(|withheld| withheld.message == why);
+    Some((reason.map_or(Reason::StepFailed, |withheld| withheld.reason), why))
 }
 
 /// Returns the word of a failure's class in metrics.

@@ -304,3 +304,32 @@ async fn looking_again_at_one_function_leaves_the_pauses_of_others() {
     })
     .await;
 }
+
+/// More functions than a pass may change without being acknowledged.
+const MANY: &[&str] = &[
+    "f01", "f02", "f03", "f04", "f05", "f06", "f07", "f08", "f09", "f10", "f11", "f12", "f13",
+];
+
+#[tokio::test]
+async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_function() {
+    let mut world = with_git(MANY).await;
+    beside(&mut world, async |world, daemon| {
+        for name in MANY {
+            world.function(name, "1.1.0");
+        }
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("f01", &Code::zip(zip("edited")))
+            .unwrap();
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(state(&status, "f01"), State::Progressing);
+        assert_eq!(state(&status, "f02"), State::Withheld);
+        // By now f01's update is complete; a look at it alone would find a change small enough to be allowed.
+        world.clock.advance(Duration::from_secs(10));
+        daemon.sweep(world).await;
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}

@@ -115,7 +115,7 @@ impl Access {
 pub struct Connection {
     pub(crate) sdk: SdkConfig,
     pub(crate) http: SharedHttpClient,
-    owner: String,
+    pub(crate) owner: String,
     /// For GetFunction.
     pub(crate) function_limiter: Limiter,
     /// For every other call to Lambda.
