@@ -170,3 +170,13 @@ async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
         }
     }
 }
+
+#[tokio::test]
+async fn weights_are_not_taken_for_cleared_because_the_version_is_the_right_one() {
+    let mut world = World::released().await;
+    world.aws.update_alias("api", "live", 2, Some((1, 0.25))).unwrap();
+    world.mark();
+    world.inject("UpdateAlias", Effect::CutBefore);
+    let report = world.apply().await;
+    assert_eq!(report.to_json()["inSync"], true, "{:#}", report.to_json());
+}
