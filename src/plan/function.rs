@@ -84,10 +84,17 @@ fn plan_found(
     let drift = drift::compare(desired, observed, |artifact| judge(artifact, observed, facts).sha256);
     let drifts = drift.iter().any(Drift::is_ours);
     let guard = whole_function_guard(key, desired, observed, drifts, context);
-    let code = judge(&desired.code, observed, facts);
-    let needs = needs(desired, observed, facts);
-    let order::Ordered { steps, mut withheld } =
-        order::order(&needs, observed, context.revision, &desired.code.version, &code);
+    let order::Ordered { steps, mut withheld } = if observed.latest.package == PackageKind::Zip {
+        let code = judge(&desired.code, observed, facts);
+        let needs = needs(desired, observed, facts);
+        order::order(&needs, observed, context.revision, &desired.code.version, &code)
+    } else {
+        // Nobody has asked S3 about it, and what is not known of its artifacts keeps nothing from being done.
+        order::Ordered {
+            steps: Vec::new(),
+            withheld: Vec::new(),
+        }
+    };
     let Some((state, stop)) = guard else {
         let state = match (steps.is_empty(), withheld.is_empty()) {
             (false, _) => State::Drifted,
