@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
+use pinfold::domain::ChangeLimit;
 use pinfold::plan::Report;
 use pinfold::reconcile::{Driver, DriverPolicy, Nudge, StatusBoard};
 use pinfold::sandbox::{Effect, Fault};
@@ -135,4 +136,30 @@ async fn a_function_that_failed_keeps_its_pause_whatever_becomes_of_others() {
         assert_eq!(tries(), 2);
     })
     .await;
+}
+
+#[tokio::test]
+async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
+    let mut world = World::with(Setup {
+        functions: MANY,
+        ..Setup::default()
+    })
+    .await;
+    for name in MANY {
+        world.function(name, "1.1.0");
+    }
+    world.policy.change_limit = ChangeLimit::Unlimited;
+    let report = world.apply_until_called("UpdateFunctionCode").await.unwrap().to_json();
+    let calls = world.sandbox.calls();
+    let at = calls
+        .iter()
+        .position(|call| call.operation == "UpdateFunctionCode")
+        .unwrap();
+    let read = calls[at..]
+        .iter()
+        .filter(|call| call.operation == "ListAliases")
+        .count();
+    assert_eq!(read, 0, "everything that was to be changed is read again");
+    assert_eq!(report["inSync"], false);
+    world.settle().await;
 }

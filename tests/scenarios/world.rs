@@ -259,6 +259,17 @@ impl World {
             .expect("nobody stops the pass")
     }
 
+    /// The same, stopped when the sandbox has answered a call of an operation.
+    pub(crate) async fn apply_until_called(&self, operation: &str) -> Option<Report> {
+        let desired = self.desired().await;
+        let (scope, stop) = (Scope::default(), CancellationToken::new());
+        let (report, ()) = tokio::join!(self.engine.apply(&desired, &scope, &self.policy, &stop), async {
+            self.until_called(operation).await;
+            stop.cancel();
+        });
+        report
+    }
+
     /// Returns the calls that write, be they carried out or refused.
     pub(crate) fn writes(&self) -> Vec<Call> {
         let mut calls = self.sandbox.calls();
