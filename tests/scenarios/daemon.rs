@@ -163,3 +163,22 @@ async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
     assert_eq!(report["inSync"], false);
     world.settle().await;
 }
+
+#[tokio::test]
+async fn a_guard_that_is_refused_for_ever_is_left_to_the_sweeps_after_some_looks() {
+    let mut world = World::with(Setup {
+        git: true,
+        ..Setup::default()
+    })
+    .await;
+    world.function("api", "1.1.0");
+    world.refuse("UpdateFunctionCode", 412, 0);
+    Daemon::with(&world, async |daemon| {
+        daemon
+            .until(|report| function(report, "api")["state"] == "Drifted")
+            .await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    })
+    .await;
+    assert!(world.writes().len() <= 30, "{} writes", world.writes().len());
+}
