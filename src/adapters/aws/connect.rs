@@ -79,11 +79,10 @@ impl Limiters {
 
     /// Returns the limiters for GetFunction and for everything else.
     fn pair(&mut self, access: &Access) -> (Limiter, Limiter) {
-        let who = access
-            .account
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| access.role_arn.clone());
+        // A role is of the account in its ARN (arn:aws:iam::ACCOUNT:role/NAME), and two roles of one account share
+        // that account's buckets.
+        let of_role = || access.role_arn.as_ref()?.split(':').nth(4).map(str::to_owned);
+        let who = access.account.as_ref().map(ToString::to_string).or_else(of_role);
         let key = (
             who.unwrap_or_default(),
             access.region.to_string(),
@@ -197,4 +196,35 @@ fn http_client() -> SharedHttpClient {
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_has_one_pair_of_limiters_whichever_way_it_is_named() {
+        let access = |account: Option<&str>, role: Option<&str>| Access {
+            region: "us-east-1".parse().unwrap(),
+            account: account.map(|account| account.parse().unwrap()),
+            role_arn: role.map(str::to_owned),
+            external_id: None,
+            endpoint_url: None,
+            s3_endpoint_url: None,
+        };
+        let mut limiters = Limiters::new(Limits {
+            get_function_per_second: 40.0,
+            control_plane_per_second: 5.0,
+        });
+        for one in [
+            access(Some("111111111111"), None),
+            access(None, Some("arn:aws:iam::111111111111:role/a")),
+            access(None, Some("arn:aws:iam::111111111111:role/b")),
+        ] {
+            let _ = limiters.pair(&one);
+        }
+        assert_eq!(limiters.pairs.len(), 1);
+        let _ = limiters.pair(&access(None, Some("arn:aws:iam::222222222222:role/a")));
+        assert_eq!(limiters.pairs.len(), 2);
+    }
 }
