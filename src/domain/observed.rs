@@ -128,7 +128,7 @@ pub struct PublishedVersion {
     pub config: Option<ConfigDigest>,
     /// What Pinfold wrote into its description, if Pinfold published it.
     pub publication: Option<Publication>,
-    /// Whether an alias may be moved to it: false while Lambda shows it Inactive, Pending or Failed.
+    /// Whether an alias may be moved to it, once it is Active: false while Lambda shows it Inactive or Failed.
     pub usable: bool,
 }
 

@@ -674,6 +674,8 @@ fn images_and_code_kept_by_reference_are_left_alone() {
     for package in [PackageKind::Image, PackageKind::ZipByReference] {
         let mut world = World::settled().live(|live| live.latest.package = package);
         // Nobody asks S3 for its artifacts, so that these are not known cannot be a reason of its own.
+        // Nobody asks S3 about them.
+        assert_eq!(world.lookups(), [""; 0]);
         world.facts.clear();
         assert_eq!(summary(&world.plan()), ["Withheld", "- UnsupportedPackage"]);
     }
@@ -717,4 +719,50 @@ fn a_pass_that_would_change_too_much_waits_to_be_acknowledged() {
             .values()
             .all(|function| function.state == State::Drifted)
     );
+}
+
+#[test]
+fn a_function_that_two_targets_reach_is_claimed_twice_and_left_alone() {
+    let world = World::settled().live(|live| live.aliases.clear());
+    let target = |name: &str| Target {
+        name: name.parse().unwrap(),
+        path: name.into(),
+        region: Some("us-east-1".parse().unwrap()),
+        account: None,
+        functions: vec!["*".parse().unwrap()],
+    };
+    let key = |target: &str| FunctionKey {
+        target: target.parse().unwrap(),
+        name: "f".parse().unwrap(),
+    };
+    let desired = DesiredState {
+        functions: [key("blue"), key("green")]
+            .map(|key| (key, world.desired.clone()))
+            .into(),
+        ..DesiredState::default()
+    };
+    let targets = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), target(name)))
+        .into();
+    let facts = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), world.facts.clone()))
+        .into();
+    let other = world.observed.clone();
+    let same = [key("blue"), key("green")]
+        .map(|key| (key, world.observed.clone()))
+        .into();
+    for function in plan(&desired, &targets, &same, &facts, &world.policy)
+        .functions
+        .values()
+    {
+        assert_eq!(summary(function), ["Withheld", "- Conflict"]);
+    }
+    // Two accounts have a function of that name each.
+    let mut two: Observations = [(key("blue"), other.clone()), (key("green"), other)].into();
+    if let Some(ObservedState::Found(found)) = two.get_mut(&key("green")) {
+        found.latest.revision = "latest-of-green".parse().unwrap();
+    }
+    for function in plan(&desired, &targets, &two, &facts, &world.policy).functions.values() {
+        assert_eq!(summary(function), ["Drifted", "CreateAlias live 1"]);
+    }
 }

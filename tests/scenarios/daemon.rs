@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pinfold::domain::CommitId;
+use pinfold::domain::{ChangeLimit, CommitId};
 use pinfold::plan::State;
 use pinfold::reconcile::{Driver, DriverPolicy, Nudge, Status, StatusBoard};
 use pinfold::sandbox::{Code, Effect, Fault};
@@ -330,6 +330,52 @@ async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_func
         world.clock.advance(Duration::from_secs(10));
         daemon.sweep(world).await;
         assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
+    let mut world = World::with(Setup {
+        functions: MANY,
+        ..Setup::default()
+    })
+    .await;
+    for name in MANY {
+        world.function(name, "1.1.0");
+    }
+    world.policy.change_limit = ChangeLimit::Unlimited;
+    let report = world.apply_until_called("UpdateFunctionCode").await.unwrap().to_json();
+    let calls = world.sandbox.calls();
+    let at = calls
+        .iter()
+        .position(|call| call.operation == "UpdateFunctionCode")
+        .unwrap();
+    let read = calls[at..]
+        .iter()
+        .filter(|call| call.operation == "ListAliases")
+        .count();
+    assert_eq!(read, 0, "everything that was to be changed is read again");
+    assert_eq!(report["inSync"], false);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_guard_that_is_refused_for_ever_is_left_to_the_sweeps_after_some_looks() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        world.refuse("UpdateFunctionCode", 412, 0);
+        world.function("api", "1.1.0");
+        daemon.look_at_source(world).await;
+        for _ in 0..6 {
+            daemon.next_pass().await;
+        }
+        // Three rounds in each of seven passes, and then it is quiet: an unchanged commit wakes nothing either.
+        daemon.nudge.source();
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.writes().len(), 21);
     })
     .await;
 }

@@ -251,16 +251,23 @@ impl World {
 
     /// What `pinfold apply` does.
     pub(crate) async fn apply(&self) -> Report {
-        self.apply_until(&CancellationToken::new()).await
+        let desired = self.desired().await;
+        let stop = CancellationToken::new();
+        self.engine
+            .apply(&desired, &Scope::default(), &self.policy, &stop)
+            .await
+            .expect("nobody stops the pass")
     }
 
-    /// What `pinfold apply` does that is asked to end on the way.
-    pub(crate) async fn apply_until(&self, stop: &CancellationToken) -> Report {
+    /// The same, stopped when the sandbox has answered a call of an operation.
+    pub(crate) async fn apply_until_called(&self, operation: &str) -> Option<Report> {
         let desired = self.desired().await;
-        self.engine
-            .apply(&desired, &Scope::default(), &self.policy, stop)
-            .await
-            .expect("the pass got beyond reading")
+        let (scope, stop) = (Scope::default(), CancellationToken::new());
+        let (report, ()) = tokio::join!(self.engine.apply(&desired, &scope, &self.policy, &stop), async {
+            self.until_called(operation).await;
+            stop.cancel();
+        });
+        report
     }
 
     /// Returns the calls that write, be they carried out or refused.
