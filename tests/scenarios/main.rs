@@ -8,6 +8,8 @@ mod artifacts;
 #[cfg(test)]
 mod calm;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod fleet;
