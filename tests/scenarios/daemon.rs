@@ -10,7 +10,7 @@ use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::wiring::{engine, git_source};
-use crate::world::{Setup, World, zip};
+use crate::world::{Setup, World, until, zip};
 
 /// The way to talk to a daemon.
 struct Daemon {
@@ -105,9 +105,7 @@ async fn a_look_at_the_same_commit_fetches_nothing_and_asks_aws_nothing() {
     run(&mut world, async |world, daemon| {
         world.sandbox.clear_calls();
         daemon.nudge.source();
-        while !daemon.counted("pinfold_git_requests_total{operation=\"list\",result=\"ok\"} 2") {
-            tokio::task::yield_now().await;
-        }
+        until(|| daemon.counted("pinfold_git_requests_total{operation=\"list\",result=\"ok\"} 2")).await;
         assert!(daemon.counted("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"} 1"));
         assert_eq!(world.counts(), [""; 0]);
     })
