@@ -28,6 +28,7 @@ use raw::RawConfig;
 
 /// Largest configuration file, in bytes: a thousand targets fit many times over.
 const MAX_FILE_BYTES: usize = 1024 * 1024;
+const TOO_LARGE: &str = "larger than 1 MiB: no configuration needs that";
 
 /// The configuration, checked.
 #[derive(Debug, Clone)]
@@ -216,6 +217,9 @@ impl Config {
             file: file.clone(),
             source,
         })?;
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(whole_file(&file, None, TOO_LARGE));
+        }
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = before.split(|byte| *byte == b'\n').count();
@@ -231,11 +235,7 @@ impl Config {
     /// The text has faults: all of them are returned.
     pub fn parse(text: &str, base_dir: &Path, file_name: &str) -> Result<Self, ConfigError> {
         if text.len() > MAX_FILE_BYTES {
-            return Err(whole_file(
-                file_name,
-                None,
-                "larger than 1 MiB: no configuration needs that",
-            ));
+            return Err(whole_file(file_name, None, TOO_LARGE));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut faults = Faults::new(file_name, text);

@@ -4,17 +4,20 @@ mod page;
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::{FunctionGlob, TargetName};
 use crate::plan::{Report, Verdict};
 use crate::reconcile::{Status, StatusBoard};
 use crate::telemetry::Telemetry;
@@ -75,8 +78,41 @@ async fn metrics(State(server): State<Server>) -> Response {
     }
 }
 
-async fn status(State(server): State<Server>, headers: HeaderMap) -> Response {
-    let status = server.status.get();
+/// What a caller wants to see of the status.
+#[derive(Debug, Default, Deserialize)]
+struct View {
+    target: Option<String>,
+    function: Option<String>,
+}
+
+/// Narrows a status to what the caller wants to see, or says what is wrong with the wish.
+fn narrow(status: Status, view: &View) -> Result<Status, String> {
+    let target = view
+        .target
+        .as_deref()
+        .map(str::parse::<TargetName>)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    let functions = view
+        .function
+        .as_deref()
+        .map(str::parse::<FunctionGlob>)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    let report = match status.report {
+        Some(report) if target.is_some() || functions.is_some() => {
+            Some(Arc::new(report.narrowed_to(target.as_ref(), functions.as_ref())))
+        }
+        whole => whole,
+    };
+    Ok(Status { report, ..status })
+}
+
+async fn status(State(server): State<Server>, Query(view): Query<View>, headers: HeaderMap) -> Response {
+    let status = match narrow(server.status.get(), &view) {
+        Ok(status) => status,
+        Err(message) => return (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response(),
+    };
     let code = if status.report.is_some() {
         StatusCode::OK
     } else {

@@ -15,13 +15,13 @@ mod withheld;
 
 use std::collections::BTreeMap;
 
-pub use artifact::{ArtifactFacts, lookups};
+pub use artifact::{ArtifactFacts, FactsByTarget, lookups};
 pub use exit::Verdict;
 pub use function::Context;
 pub use json::SCHEMA_VERSION;
 pub use json::fault as fault_json;
 pub use report::{FunctionReport, Live, Report, Serving, State, StepReport, StepResult, Summary, Unmanaged};
-pub use step::{LatestGuard, Step, VersionRef};
+pub use step::{LatestGuard, Reach, Step, VersionRef};
 pub use text::faults_text;
 pub use withheld::{Reason, Subject, Withheld};
 
@@ -85,11 +85,13 @@ pub fn plan(
     desired: &DesiredState,
     targets: &BTreeMap<TargetName, Target>,
     observations: &Observations,
-    facts: &ArtifactFacts,
+    facts: &FactsByTarget,
     policy: &Policy,
 ) -> Plan {
+    let nothing = ArtifactFacts::new();
     let mut functions = BTreeMap::new();
     for (key, function) in &desired.functions {
+        let facts = facts.get(&key.target).unwrap_or(&nothing);
         let context = Context {
             allowed: allowed(targets, key),
             revision: desired.revision.as_ref(),

@@ -3,6 +3,7 @@
 mod error;
 mod known_hosts;
 mod local;
+mod loose;
 mod mirror;
 mod process;
 mod remote;

@@ -36,5 +36,6 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Re
         // Never ends before the pass does: it only tells it to stop.
         never = on_signal(&stop) => match never? {},
     };
+    let report = report.ok_or_else(|| Failure::error("interrupted before anything was done"))?;
     output.report(&report)
 }

@@ -148,7 +148,8 @@ async fn once(config: &Config, output: Output, stop: &CancellationToken) -> Resu
     output.report(&plan)?;
     let mut report = plan;
     for _ in 0..PASSES {
-        report = engine.apply(&desired, &scope, &policy, stop).await;
+        let applied = engine.apply(&desired, &scope, &policy, stop).await;
+        report = applied.ok_or_else(|| Failure::error("interrupted before anything was done"))?;
         if !report.steps_text().is_empty() {
             output.heading("What was done")?;
             output.progress(&report)?;

@@ -1,6 +1,7 @@
 //! `pinfold sandbox`: the embedded Lambda and S3 as a server, until it is interrupted.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
@@ -10,6 +11,10 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::stop::on_signal;
 use crate::sandbox::{Options, Profile, Sandbox};
+
+/// How long an update is in progress without `--latency aws`: never at once, as whoever talks to Lambda must be able to
+/// wait.
+const UPDATE_WINDOW: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
@@ -50,6 +55,7 @@ pub(super) async fn run(args: &SandboxArgs, output: Output) -> Result<Exit, Fail
     let options = Options {
         quotas: args.quotas.into(),
         latency: args.latency.into(),
+        update_window: UPDATE_WINDOW,
         ..Options::default()
     };
     let stop = CancellationToken::new();

@@ -49,6 +49,7 @@ pub(super) fn config(global: &Global) -> Result<Config, Failure> {
 pub(super) fn scope(global: &Global) -> Scope {
     Scope {
         functions: global.function.clone(),
+        ..Scope::default()
     }
 }
 

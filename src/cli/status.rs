@@ -37,7 +37,8 @@ pub(super) struct StatusArgs {
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
-    let url = format!("{}/api/v1/status", args.url.trim_end_matches('/'));
+    let base = format!("{}/api/v1/status", args.url.trim_end_matches('/'));
+    let url = format!("{base}{}", query(global));
     let media = match output.format {
         OutputFormat::Text => "text/plain",
         OutputFormat::Json => "application/json",
@@ -57,6 +58,19 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> R
             "{url}: the daemon has nothing to show yet (HTTP status {status})"
         ))),
     }
+}
+
+/// Asks for what the flags narrow the command to.
+fn query(global: &Global) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(target) = &global.target {
+        query.append_pair("target", target.as_str());
+    }
+    if let Some(glob) = &global.function {
+        query.append_pair("function", &glob.to_string());
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 struct Answer {

@@ -6,6 +6,9 @@ use super::loose::{Loose, Mismatch};
 use super::place::FieldPath;
 use crate::domain::Fault;
 
+/// Faults that get a line and column: each costs a walk through the file, and nobody mends more at once.
+const MAX_PLACED: usize = 200;
+
 /// The faults of one file.
 pub(super) struct Faults<'a> {
     file: &'a str,
@@ -25,7 +28,11 @@ impl<'a> Faults<'a> {
 
     /// Adds a fault of one field.
     pub(super) fn add(&mut self, path: &FieldPath, message: &str) {
-        let place = path.nearest_in(self.text);
+        let place = if self.found.len() < MAX_PLACED {
+            path.nearest_in(self.text)
+        } else {
+            None
+        };
         let path = path.to_string();
         self.found.push(Fault {
             file: self.file.to_owned(),

@@ -339,6 +339,10 @@ fn a_file_is_read_and_its_folder_is_the_base() {
     let error = Config::load(&file).unwrap_err().to_string();
     assert!(error.contains("pinfold.yaml:2: not UTF-8"), "{error}");
 
+    std::fs::write(&file, "é".repeat(MAX_FILE_BYTES)).unwrap();
+    let error = Config::load(&file).unwrap_err().to_string();
+    assert!(error.contains("larger than 1 MiB"), "{error}");
+
     let missing = Config::load(&dir.path().join("nowhere.yaml")).unwrap_err();
     assert!(matches!(missing, ConfigError::Read { .. }));
     assert!(missing.to_string().contains("--config"));

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::withheld::Reason;
 use crate::domain::{
     ArtifactFailureKind, CodeSha256, DesiredArtifact, DesiredFunction, FunctionVersion, ObservedFunction, PackageKind,
-    Publication, Resolution, S3Location, UpdateStatus, VerifiedObject,
+    Publication, Resolution, S3Location, TargetName, UpdateStatus, VerifiedObject,
 };
 
 /// What S3 answered, by location.
 pub type ArtifactFacts = BTreeMap<S3Location, Resolution>;
+
+/// The same by target: two targets may see one object with different credentials.
+pub type FactsByTarget = BTreeMap<TargetName, ArtifactFacts>;
 
 /// What is known of one desired artifact of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -175,7 +175,10 @@ impl<'a> Work<'a> {
         }
         let code = verdict.object()?.clone();
         let expect = match self.holds.filter(|_| self.rotated) {
-            Some(own) => LatestGuard::OwnHash(own),
+            Some(sha256) => LatestGuard::Own {
+                sha256,
+                observed: self.observed.latest.revision.clone(),
+            },
             None => LatestGuard::Revision(self.observed.latest.revision.clone()),
         };
         self.steps.push(Step::UpdateCode {

@@ -168,7 +168,7 @@ impl World {
             &desired,
             &[(target.name.clone(), target)].into(),
             &observations,
-            &self.facts,
+            &[(Self::key().target, self.facts.clone())].into(),
             &self.policy,
         );
         plan.functions.remove(&Self::key()).unwrap()
@@ -191,7 +191,10 @@ fn summary(plan: &FunctionPlan) -> Vec<String> {
     for step in &plan.steps {
         let to = |to: &VersionRef| to.known().map_or("published".to_owned(), |version| version.to_string());
         lines.push(match step {
-            Step::UpdateCode { version, expect, .. } => format!("UpdateCode {version} {expect:?}"),
+            Step::UpdateCode { version, expect, .. } => match expect {
+                LatestGuard::Revision(_) => format!("UpdateCode {version} {expect:?}"),
+                LatestGuard::Own { .. } => format!("UpdateCode {version} Own"),
+            },
             Step::AwaitUpdated { .. } => "AwaitUpdated".to_owned(),
             Step::PublishVersion { publication, .. } => format!("PublishVersion {}", publication.version),
             Step::CreateAlias { alias, to: version } => format!("CreateAlias {alias} {}", to(version)),
@@ -400,7 +403,7 @@ fn another_alias_on_a_candidate_passes_through_latest_and_it_is_put_back() {
             "AwaitUpdated",
             "PublishVersion 2.0.0-rc.1",
             "CreateAlias beta published",
-            &format!("UpdateCode 1.0.0 OwnHash({})", hash("2.0.0-rc.1")),
+            "UpdateCode 1.0.0 Own",
             "AwaitUpdated",
         ]
     );
@@ -700,13 +703,14 @@ fn a_pass_that_would_change_too_much_waits_to_be_acknowledged() {
     };
     let targets = [(target.name.clone(), target)].into();
     let observations = keys.iter().map(|key| (key.clone(), world.observed.clone())).collect();
+    let facts = [(World::key().target, world.facts.clone())].into();
     let mut policy = world.policy.clone();
-    let stopped = plan(&desired, &targets, &observations, &world.facts, &policy);
+    let stopped = plan(&desired, &targets, &observations, &facts, &policy);
     for function in stopped.functions.values() {
         assert_eq!(summary(function), ["Withheld", "- TooManyChanges"]);
     }
     policy.acknowledged = desired.revision.clone();
-    let allowed = plan(&desired, &targets, &observations, &world.facts, &policy);
+    let allowed = plan(&desired, &targets, &observations, &facts, &policy);
     assert!(
         allowed
             .functions

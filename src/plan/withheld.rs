@@ -70,6 +70,8 @@ pub enum Reason {
     AccessDenied,
     /// The last update failed, and the next try is not due yet.
     LastUpdateFailed,
+    /// A step failed, and the next try is not due yet.
+    StepFailed,
     /// The region's code storage is full.
     CodeStorageExceeded,
     /// The function's code is not a zip that Lambda copied.
@@ -95,6 +97,7 @@ impl Reason {
             Self::InvalidManifest => "InvalidManifest",
             Self::AccessDenied => "AccessDenied",
             Self::LastUpdateFailed => "LastUpdateFailed",
+            Self::StepFailed => "StepFailed",
             Self::CodeStorageExceeded => "CodeStorageExceeded",
             Self::UnsupportedPackage => "UnsupportedPackage",
         }

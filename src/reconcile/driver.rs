@@ -1,7 +1,7 @@
 //! The daemon's loop: woken by nudges, one pass at a time, the last good commit in force. Carries nothing between passes
 //! that it could not do without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::status::{Nudge, StatusBoard, Wake};
 use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, Mode, Timestamp};
 use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
 use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, PortError, PortErrorKind};
-use crate::telemetry::{GitOperation, GitRequest};
+use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 
 /// The next look at a function whose update is in progress or whose guard refused a step. Most updates are
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
@@ -82,17 +82,29 @@ where
     pub async fn run(mut self, stop: CancellationToken) {
         self.nudge.source();
         self.nudge.sweep();
-        let mut follow_up = false;
+        let mut unsettled = BTreeSet::new();
         loop {
             let wake = tokio::select! {
                 () = stop.cancelled() => return,
                 wake = self.nudge.taken() => wake,
-                () = self.engine.clock().sleep(FOLLOW_UP), if follow_up => Wake { source: false, sweep: true },
+                () = self.engine.clock().sleep(FOLLOW_UP), if !unsettled.is_empty() => Wake::default(),
             };
-            let changed = wake.source && self.look_at_source().await;
-            if changed || wake.sweep {
-                follow_up = self.pass(&stop).await;
-            }
+            let changed = wake.source
+                && tokio::select! {
+                    () = stop.cancelled() => return,
+                    changed = self.look_at_source() => changed,
+                };
+            let scope = if changed || wake.sweep {
+                Scope::default()
+            } else if unsettled.is_empty() {
+                continue;
+            } else {
+                Scope {
+                    only: Some(unsettled),
+                    ..Scope::default()
+                }
+            };
+            unsettled = self.pass(&scope, &stop).await;
         }
     }
 
@@ -144,10 +156,11 @@ where
         result
     }
 
-    /// Makes a pass. Returns whether another one is worth it soon.
-    async fn pass(&mut self, stop: &CancellationToken) -> bool {
+    /// Makes a pass. Returns the functions that are worth another look soon.
+    async fn pass(&mut self, scope: &Scope, stop: &CancellationToken) -> BTreeSet<FunctionKey> {
         let Some(desired) = self.desired.take() else {
-            return false;
+            PassSkipped.emit(self.engine.telemetry());
+            return BTreeSet::new();
         };
         let policy = PassPolicy {
             mode: self.policy.mode,
@@ -155,18 +168,24 @@ where
             acknowledged: None,
             held: self.holds(desired.revision.as_ref()),
         };
-        let report = Arc::new(self.engine.apply(&desired, &Scope::default(), &policy, stop).await);
+        let report = self.engine.apply(&desired, scope, &policy, stop).await;
         self.desired = Some(desired);
+        let Some(report) = report else { return BTreeSet::new() };
         let now = self.engine.clock().now();
         self.note_failures(&report, now);
-        self.engine.telemetry().observe(&report, now);
-        let soon = report.functions.iter().any(|function| {
-            function.state == State::Progressing
-                || (function.state == State::Drifted
-                    && function.steps.iter().any(|step| step.result == StepResult::Refused))
+        let unsettled = if waits_to_be_acknowledged(&report) {
+            BTreeSet::new()
+        } else {
+            let unsettled = report.functions.iter().filter(|function| is_unsettled(function));
+            unsettled.map(|function| function.key.clone()).collect()
+        };
+        let report = Arc::new(match (self.status.get().report, &scope.only) {
+            (Some(last), Some(_)) => last.with(report),
+            (_, _) => report,
         });
+        self.engine.telemetry().observe(&report, now);
         self.status.passed(report, now);
-        soon
+        unsettled
     }
 
     /// Returns the functions that are to be left alone for now.
@@ -217,9 +236,26 @@ where
                 None => {}
             }
         }
-        self.backoffs
-            .retain(|key, _| report.functions.iter().any(|function| function.key == *key));
+        if let Some(desired) = &self.desired {
+            self.backoffs.retain(|key, _| desired.functions.contains_key(key));
+        }
     }
+}
+
+/// Returns whether a function is about to change without anybody doing anything.
+fn is_unsettled(function: &FunctionReport) -> bool {
+    let refused = || function.steps.iter().any(|step| step.result == StepResult::Refused);
+    function.state == State::Progressing || (function.state == State::Drifted && refused())
+}
+
+/// Returns whether the pass would have changed too much. A look at a few of its functions would be a pass of its own,
+/// small enough to be allowed, and so what nobody has acknowledged yet would happen bit by bit.
+fn waits_to_be_acknowledged(report: &Report) -> bool {
+    report
+        .functions
+        .iter()
+        .flat_map(|function| &function.withheld)
+        .any(|withheld| withheld.reason == Reason::TooManyChanges)
 }
 
 /// Returns why a function's steps failed in this pass, if they did.
@@ -232,11 +268,9 @@ fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
         .message
         .clone()
         .unwrap_or_else(|| format!("{} failed", failed.step.action()));
-    let reason = function
-        .withheld
-        .last()
-        .map_or(Reason::LastUpdateFailed, |withheld| withheld.reason);
-    Some((reason, why))
+    // What else is withheld of the function has nothing to do with the step.
+    let reason = function.withheld.iter().find(|withheld| withheld.message == why);
+    Some((reason.map_or(Reason::StepFailed, |withheld| withheld.reason), why))
 }
 
 /// Returns the word of a failure's class in metrics.

@@ -8,7 +8,7 @@ use super::observe::Observer;
 use crate::domain::{
     AliasName, CodeSha256, FunctionKey, FunctionVersion, RevisionId, UpdateStatus, VerifiedObject, Version,
 };
-use crate::plan::{LatestGuard, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
+use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
 
 /// Waits between looks at an update. Most are complete after some seconds; the first looks are for the quick ones.
@@ -94,14 +94,19 @@ impl Outcome {
 }
 
 impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
-    /// Takes the steps in order, up to the first that is not done. `finished` hears of each with its duration.
+    /// Takes the steps in order. Where one is not done, those that need it are left out, and no others: what is
+    /// wrong with one alias keeps neither another from being served nor `$LATEST` from being put back.
+    /// `finished` hears of each with its duration.
     pub(super) async fn run(&self, steps: Vec<Step>, mut finished: impl FnMut(&StepReport, Duration)) -> Execution {
         let mut execution = Execution::default();
         let mut published = None;
         let mut halted = None;
         for step in steps {
             let mut report = StepReport::planned(step);
-            if halted.is_none() && self.stop.is_cancelled() {
+            if report.step.begins_anew() {
+                (halted, published) = (None, None);
+            }
+            if self.stop.is_cancelled() {
                 halted = Some("Pinfold is stopping; the next pass goes on from here".to_owned());
             }
             if let Some(why) = &halted {
@@ -141,7 +146,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             if report.version.is_none() && report.step.awaits_publication() {
                 report.version = published;
             }
-            if result != StepResult::Done {
+            if result != StepResult::Done && report.step.reach() == Reach::UntilNextUpdate {
                 halted = Some(format!("{} before it was not done", report.step.action()));
             }
             (report.result, report.message) = (result, message);
@@ -224,18 +229,23 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Returns the RevisionId to guard a code update with.
     async fn guard(&self, expect: &LatestGuard) -> Result<RevisionId, Outcome> {
-        let own = match expect {
+        let (own, observed) = match expect {
             LatestGuard::Revision(revision) => return Ok(revision.clone()),
-            LatestGuard::OwnHash(own) => own,
+            LatestGuard::Own { sha256, observed } => (sha256, observed),
         };
-        match self.lambda.function(&self.key.name).await {
-            Ok(Some(seen)) if seen.latest.sha256 == Some(*own) && seen.latest.update == UpdateStatus::Successful => {
-                Ok(seen.latest.revision)
-            }
-            Ok(_) => Err(Outcome::Refused(format!(
+        let latest = match self.lambda.function(&self.key.name).await {
+            Ok(Some(seen)) => seen.latest,
+            Ok(None) => return Err(Outcome::Refused("the function is gone".to_owned())),
+            Err(error) => return Err(Outcome::of(&error)),
+        };
+        let ours = latest.sha256 == Some(*own) || latest.revision == *observed;
+        match latest.update {
+            // Where our own update failed, `$LATEST` shows its hash, and the next update goes over it.
+            UpdateStatus::Successful | UpdateStatus::Failed { .. } if ours => Ok(latest.revision),
+            UpdateStatus::Successful | UpdateStatus::Failed { .. } => Err(Outcome::Refused(format!(
                 "somebody changed $LATEST: it no longer holds {own}"
             ))),
-            Err(error) => Err(Outcome::of(&error)),
+            UpdateStatus::InProgress => Err(Outcome::Refused("an update of $LATEST is in progress".to_owned())),
         }
     }
 

@@ -43,14 +43,19 @@ pub(super) struct TargetObservation {
 }
 
 impl Observer {
-    /// Reads the named functions of a target, and the list of all.
+    /// Reads the named functions of a target, and where `list` is set the names of all.
     pub(super) async fn target<L: LambdaRead>(
         &self,
         target: &Target,
         lambda: &L,
         names: &[FunctionName],
+        list: bool,
     ) -> TargetObservation {
-        let listed = lambda.list_functions().await;
+        let listed = if list {
+            lambda.list_functions().await
+        } else {
+            Ok(Vec::new())
+        };
         if let Err(error) = &listed
             && matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
         {

@@ -76,7 +76,7 @@ struct Wakes {
 }
 
 /// What the driver was woken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Wake {
     pub(super) source: bool,
     pub(super) sweep: bool,

@@ -1,219 +1,363 @@
-//! The daemon's loop: woken for the repository or for a sweep, patient after failures, faithful to the last good commit.
+//! The daemon's loop: what wakes it, what it holds on to when the repository is away, when it leaves a function alone,
+//! and that looking again at one function does not mean looking at all.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use pinfold::plan::Report;
-use pinfold::reconcile::{Driver, DriverPolicy, Nudge, StatusBoard};
+use pinfold::domain::CommitId;
+use pinfold::plan::State;
+use pinfold::reconcile::{Driver, DriverPolicy, Nudge, Status, StatusBoard};
 use pinfold::sandbox::{Code, Effect, Fault};
 use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::wiring::{engine, git_source};
-use crate::world::{Setup, World, until, zip};
+use crate::world::{Setup, World, zip};
 
-/// The way to talk to a daemon.
+/// A daemon at work on a world, and the hands on its controls.
 struct Daemon {
     nudge: Nudge,
     status: StatusBoard,
     telemetry: Telemetry,
-}
-
-/// Lets a daemon work on a world, and does something with it once its first pass is complete. Then it is asked to end,
-/// and has to.
-async fn run(world: &mut World, script: impl AsyncFnOnce(&mut World, &Daemon)) {
-    let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
-    let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
-    let telemetry = engine.telemetry().clone();
-    let driver = Driver::new(
-        git_source(world.origin.as_ref().unwrap()),
-        engine,
-        DriverPolicy::default(),
-        nudge.clone(),
-        status.clone(),
-    );
-    let daemon = Daemon {
-        nudge,
-        status,
-        telemetry,
-    };
-    tokio::join!(driver.run(stop.clone()), async {
-        daemon.next(None).await;
-        script(world, &daemon).await;
-        stop.cancel();
-    });
+    passes: tokio::sync::watch::Receiver<Status>,
 }
 
 impl Daemon {
-    /// Waits for the report that follows this one.
-    async fn next(&self, last: Option<Arc<Report>>) -> Arc<Report> {
-        let mut status = self.status.watch();
-        let other = |report: &Arc<Report>| last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, report));
-        let status = status
-            .wait_for(|status| status.report.as_ref().is_some_and(other))
-            .await;
-        status.unwrap().report.clone().unwrap()
+    /// Waits for the next pass and returns what it came to.
+    async fn next_pass(&mut self) -> Status {
+        let before = self.status.get().last_pass;
+        loop {
+            let status = self.passes.borrow_and_update().clone();
+            if status.last_pass.is_some() && status.last_pass != before {
+                return status;
+            }
+            self.passes.changed().await.unwrap();
+        }
     }
 
-    /// Returns whether the metrics have this line.
-    fn counted(&self, line: &str) -> bool {
-        self.telemetry.render().unwrap().lines().any(|found| found == line)
-    }
-
-    async fn sweep(&self) -> Arc<Report> {
-        let last = self.status.get().report;
+    async fn sweep(&mut self, world: &World) -> Status {
+        // The clock stands still by itself, and a pass is told by its time.
+        world.clock.advance(Duration::from_secs(1));
         self.nudge.sweep();
-        self.next(last).await
+        self.next_pass().await
     }
 
-    async fn commit(&self) -> Arc<Report> {
-        let last = self.status.get().report;
+    async fn look_at_source(&mut self, world: &World) -> Status {
+        world.clock.advance(Duration::from_secs(1));
         self.nudge.source();
-        self.next(last).await
+        self.next_pass().await
+    }
+
+    fn metric(&self, line: &str) -> Option<String> {
+        let text = self.telemetry.render().unwrap();
+        text.lines()
+            .find(|one| one.starts_with(line))
+            .map(|one| one[line.len()..].trim().to_owned())
     }
 }
 
-async fn world() -> World {
+/// Runs a daemon beside a script, until the script ends.
+async fn beside(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
+    let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
+    let mut daemon = Daemon {
+        nudge: nudge.clone(),
+        status: status.clone(),
+        telemetry: engine.telemetry().clone(),
+        passes: status.watch(),
+    };
+    let source = git_source(world.origin.as_ref().unwrap());
+    let driver = Driver::new(source, engine, DriverPolicy::default(), nudge, status);
+    let run = driver.run(stop.clone());
+    let script = async {
+        daemon.next_pass().await;
+        world.mark();
+        script(world, &mut daemon).await;
+        stop.cancel();
+    };
+    tokio::join!(run, script);
+}
+
+async fn with_git(functions: &'static [&'static str]) -> World {
     World::with(Setup {
+        functions,
         git: true,
         ..Setup::default()
     })
     .await
 }
 
+fn state(status: &Status, function: &str) -> State {
+    let report = status.report.as_ref().unwrap();
+    report
+        .functions
+        .iter()
+        .find(|one| one.key.name.as_str() == function)
+        .unwrap()
+        .state
+}
+
+fn reason(status: &Status) -> Option<&'static str> {
+    let report = status.report.as_ref().unwrap();
+    report.functions[0]
+        .withheld
+        .first()
+        .map(|withheld| withheld.reason.as_str())
+}
+
+fn revision(status: &Status) -> Option<CommitId> {
+    status.report.as_ref().unwrap().revision.clone()
+}
+
 #[tokio::test]
-async fn a_commit_is_served_once_the_repository_is_looked_at() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
+async fn a_commit_is_live_after_one_look_at_the_repository() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let before = revision(&daemon.status.get());
         world.function("api", "1.1.0");
-        let report = daemon.commit().await;
-        insta::assert_snapshot!(world.told(&report), @r#"
-        inSync true at commit#3
-          api InSync
-            step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","objectVersion":"object:api/1.1.0.zip","result":"done","version":"1.1.0"}
-            step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
-            step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
-            step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
-        "#);
+        let status = daemon.look_at_source(world).await;
+        assert_ne!(revision(&status), before);
+        assert_eq!(state(&status, "api"), State::InSync);
+        assert_eq!(world.aws.alias("api", "live").unwrap()["FunctionVersion"], "2");
+        assert!(daemon.metric("pinfold_syncs_total{account=\"000000000000\",alias=\"live\",function=\"api\",region=\"us-east-1\",result=\"succeeded\",target=\"prod\"}").is_some_and(|count| count != "0"));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_look_at_the_same_commit_fetches_nothing_and_asks_aws_nothing() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
+async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        daemon.nudge.source();
+        daemon.nudge.source();
+        // A sweep afterwards proves that the looks before it are over.
+        daemon.sweep(world).await;
+        let reads = world
+            .sandbox
+            .calls()
+            .iter()
+            .filter(|call| call.operation == "GetFunction")
+            .count();
+        assert_eq!(reads, 1, "the sweep's own");
+        let listed = daemon.metric("pinfold_git_requests_total{operation=\"list\",result=\"ok\"}");
+        assert!(listed.is_some_and(|count| count != "1"));
+        let fetched = daemon.metric("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}");
+        assert_eq!(fetched.as_deref(), Some("1"), "nor a fetch");
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_repository_is_away_the_last_good_commit_is_held() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let path = PathBuf::from(world.origin.as_ref().unwrap().path());
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
+        daemon.nudge.source();
+        world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::InSync, "drift is corrected all the same");
+        let error = status.source_error.expect("the status says so");
+        assert!(error.contains("no such repository"), "{error}");
+        std::fs::rename(&away, &path).unwrap();
+        world.function("api", "1.1.0");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(status.source_error, None);
+        assert_eq!(world.aws.alias("api", "live").unwrap()["FunctionVersion"], "2");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_changes() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world.sandbox.inject(Fault::on("UpdateFunctionCode", denied).times(0));
+        world.function("api", "1.1.0");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Failed, Some("AccessDenied"))
+        );
         world.sandbox.clear_calls();
-        daemon.nudge.source();
-        until(|| daemon.counted("pinfold_git_requests_total{operation=\"list\",result=\"ok\"} 2")).await;
-        assert!(daemon.counted("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"} 1"));
-        assert_eq!(world.counts(), [""; 0]);
+
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("AccessDenied"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
+
+        world.clock.advance(Duration::from_secs(30));
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Failed);
+        assert_eq!(world.writes().len(), 1, "its time has come");
+        world.sandbox.clear_calls();
+
+        world.clock.advance(Duration::from_secs(30));
+        daemon.sweep(world).await;
+        assert!(world.writes().is_empty(), "the second pause is longer");
+
+        world.sandbox.clear_faults();
+        world.function("api", "2.0.0-rc.1");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(state(&status, "api"), State::InSync, "another commit is tried at once");
     })
     .await;
 }
 
 #[tokio::test]
-async fn drift_is_corrected_by_the_next_sweep() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
-        world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
-        world.name_hash("edited");
-        let report = daemon.sweep().await;
-        assert_eq!(report.to_json()["inSync"], true);
-        assert_eq!(world.writes().len(), 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn without_the_repository_the_last_good_commit_stays_in_force() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
-        std::fs::remove_dir_all(world.origin.as_ref().unwrap().path()).unwrap();
-        let mut status = daemon.status.watch();
-        status.mark_unchanged();
-        daemon.nudge.source();
-        let error = status
-            .wait_for(|status| status.source_error.is_some())
-            .await
-            .unwrap()
-            .source_error
-            .clone();
-        assert!(error.unwrap().contains("no such repository"));
-        world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
-        world.name_hash("edited");
-        let report = daemon.sweep().await;
-        assert_eq!(report.to_json()["inSync"], true);
-        assert!(report.revision.is_some());
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_update_that_fails_is_sent_again_after_a_pause_that_grows() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
+async fn an_update_that_failed_is_sent_again_after_a_pause() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
         let failing = Effect::UpdateFails {
             code: "SubnetOutOfIPAddresses".to_owned(),
             reason: "no address is left".to_owned(),
         };
-        world.sandbox.inject(Fault::on("UpdateFunctionCode", failing).times(0));
+        world.inject("UpdateFunctionCode", failing);
         world.function("api", "1.1.0");
-        assert_eq!(daemon.commit().await.to_json()["functions"][0]["state"], "Failed");
-
-        let tried = world.writes().len();
-        insta::assert_snapshot!(world.told(&*daemon.sweep().await), @r#"
-        inSync false at commit#3
-          api Withheld
-            drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:1.1.0","functionVersion":"$LATEST","lastUpdateStatus":"Failed","lastUpdateStatusReason":"SubnetOutOfIPAddresses: no address is left"}}
-            drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
-            withheld {"alias":null,"message":"the update failed, and the code before it goes on serving: SubnetOutOfIPAddresses: no address is left; the next try is at 00:00:30 UTC, or with the next commit","reason":"LastUpdateFailed"}
-        "#);
-        assert_eq!(world.writes().len(), tried, "it waits");
-
+        assert_eq!(state(&daemon.look_at_source(world).await, "api"), State::Failed);
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("LastUpdateFailed"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
         world.clock.advance(Duration::from_secs(30));
-        assert_eq!(daemon.sweep().await.to_json()["functions"][0]["state"], "Failed");
-        assert_eq!(world.writes().len(), tried + 1, "it tries again");
-
-        world.clock.advance(Duration::from_secs(59));
-        daemon.sweep().await;
-        assert_eq!(world.writes().len(), tried + 1, "it waits twice as long");
-
-        world.sandbox.clear_faults();
-        world.clock.advance(Duration::from_secs(1));
-        assert_eq!(daemon.sweep().await.to_json()["inSync"], true);
+        assert_eq!(state(&daemon.sweep(world).await, "api"), State::InSync);
     })
     .await;
 }
 
 #[tokio::test]
-async fn another_commit_is_tried_at_once() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
-        world.function("api", "1.1.0");
-        world.refuse("UpdateFunctionCode", 403, 1);
-        assert_eq!(daemon.commit().await.to_json()["functions"][0]["state"], "Failed");
-        world.function("api", "2.0.0-rc.1");
-        assert_eq!(daemon.commit().await.to_json()["inSync"], true);
+async fn looking_again_at_one_function_leaves_the_others_unread() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("api", &Code::zip(zip("edited")))
+            .unwrap();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Progressing);
+        assert_eq!(state(&status, "worker"), State::InSync);
+        world.sandbox.clear_calls();
+        // The daemon looks again by itself, and its waiting turns the clock.
+        while state(&daemon.next_pass().await, "api") != State::InSync {}
+        let touched: Vec<_> = world.sandbox.calls().into_iter().map(|call| call.resource).collect();
+        assert!(
+            touched.iter().all(|resource| !resource.starts_with("worker")),
+            "{touched:?}"
+        );
+        assert_eq!(
+            state(&daemon.status.get(), "worker"),
+            State::InSync,
+            "it is still reported"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_update_in_progress_is_followed_up_before_the_next_sweep() {
-    let mut world = world().await;
-    run(&mut world, async |world, daemon| {
-        world.inject("UpdateFunctionCode", Effect::InProgress { ms: 60_000 });
-        let call = world.lambda().update_function_code().function_name("api");
-        call.zip_file(zip("hotfix").to_vec().into()).send().await.unwrap();
-        world.name_hash("hotfix");
-        daemon.nudge.sweep();
-        let mut status = daemon.status.watch();
-        let settled = status.wait_for(|status| {
-            let report = status.report.as_ref().map(|report| report.to_json());
-            report.is_some_and(|json| json["inSync"] == true && json["functions"][0]["steps"] != serde_json::json!([]))
-        });
-        settled.await.unwrap();
+async fn a_function_that_leaves_git_takes_its_series_along() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        let series =
+            "pinfold_function_drifted{account=\"000000000000\",alias=\"live\",function=\"worker\",kind=\"alias\"";
+        assert!(daemon.metric(series).is_some());
+        world.remove("prod/worker.yaml");
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(status.report.unwrap().unmanaged.len(), 1);
+        let text = daemon.telemetry.render().unwrap();
+        assert!(!text.contains("worker"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_be_read_keeps_its_series() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let series = "pinfold_function_ready{account=\"000000000000\",alias=\"live\",function=\"api\"";
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world.sandbox.inject(Fault::on("GetFunction", denied).times(0));
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Unreadable);
+        assert!(daemon.metric(series).is_some_and(|value| value.ends_with('0')));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn looking_again_at_one_function_leaves_the_pauses_of_others() {
+    let mut world = with_git(&["api", "worker"]).await;
+    beside(&mut world, async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world
+            .sandbox
+            .inject(Fault::on("UpdateFunctionCode", denied).of("worker").times(0));
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("api", &Code::zip(zip("edited")))
+            .unwrap();
+        world.function("worker", "1.1.0");
+        daemon.look_at_source(world).await;
+        while state(&daemon.next_pass().await, "api") != State::InSync {}
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "worker"), State::Withheld);
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+/// More functions than a pass may change without being acknowledged.
+const MANY: &[&str] = &[
+    "f01", "f02", "f03", "f04", "f05", "f06", "f07", "f08", "f09", "f10", "f11", "f12", "f13",
+];
+
+#[tokio::test]
+async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_function() {
+    let mut world = with_git(MANY).await;
+    beside(&mut world, async |world, daemon| {
+        for name in MANY {
+            world.function(name, "1.1.0");
+        }
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("f01", &Code::zip(zip("edited")))
+            .unwrap();
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(state(&status, "f01"), State::Progressing);
+        assert_eq!(state(&status, "f02"), State::Withheld);
+        // By now f01's update is complete; a look at it alone would find a change small enough to be allowed.
+        world.clock.advance(Duration::from_secs(10));
+        daemon.sweep(world).await;
+        assert!(world.writes().is_empty());
     })
     .await;
 }

@@ -22,6 +22,8 @@ mod lost;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod partly;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod repository;

@@ -260,7 +260,10 @@ impl World {
     /// What `pinfold apply` does that is asked to end on the way.
     pub(crate) async fn apply_until(&self, stop: &CancellationToken) -> Report {
         let desired = self.desired().await;
-        self.engine.apply(&desired, &Scope::default(), &self.policy, stop).await
+        self.engine
+            .apply(&desired, &Scope::default(), &self.policy, stop)
+            .await
+            .expect("the pass got beyond reading")
     }
 
     /// Returns the calls that write, be they carried out or refused.

@@ -81,7 +81,8 @@ fn http(message: &str) -> (PortErrorKind, &'static str) {
         .strip_prefix("unexpected http status code: ")
         .and_then(|status| status.trim().parse::<u16>().ok());
     match status {
-        Some(401 | 407) => (K::Credentials, "check repository.auth"),
+        Some(401) => (K::Credentials, "check repository.auth"),
+        Some(407) => (K::Credentials, "the proxy wants credentials: put them into HTTPS_PROXY"),
         Some(403) => (K::AccessDenied, "the credentials may not read this repository"),
         Some(404 | 410) => (K::NotFound, REPOSITORY),
         Some(429) => (K::Throttled, "the server asks for fewer requests: widen schedule.git"),

@@ -8,6 +8,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 use super::super::listing::{Bounds, list};
 use super::error;
 use super::local;
+use super::loose;
 use super::mirror::{Lock, Place};
 use super::remote::Remote;
 use super::tree::CommitTree;
@@ -174,6 +175,7 @@ impl Snapshots {
                     "files of more than 64 MiB together".to_owned(),
                 ));
             }
+            loose::check(&repository, id).map_err(|message| error(PortErrorKind::Malformed, message))?;
             read.insert(blob, objects.read(id).map_err(corrupt)?.data().to_vec());
         }
         Ok(blobs
@@ -224,15 +226,13 @@ impl Snapshots {
     ) -> Result<SourceTree, PortError> {
         if !has(repository, commit) {
             let branch = &self.remote.branch;
-            let message = format!("commit {commit} is on branch {branch} no more: the next pass looks again");
+            let message =
+                format!("commit {commit} is not there: branch {branch} was rewritten, or the repository is corrupt");
             return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
         }
+        let tree = CommitTree::open(repository, commit, self.operation(commit))?;
         self.check_ancestry(repository, commit, known.head)?;
-        list(
-            &CommitTree::open(repository, commit, self.operation(commit))?,
-            paths,
-            &self.bounds,
-        )
+        list(&tree, paths, &self.bounds)
     }
 
     /// Refuses a commit that does not descend from the last one, where that is asked for.
@@ -262,5 +262,5 @@ impl Snapshots {
 }
 
 fn has(repository: &Repository, commit: Oid) -> bool {
-    repository.find_commit(commit).is_ok()
+    repository.odb().is_ok_and(|objects| objects.exists(commit))
 }

@@ -323,13 +323,35 @@ async fn an_object_that_is_missing_from_the_mirror_is_fetched_again() {
 
 #[tokio::test]
 async fn a_corrupt_origin_is_refused_whole() {
-    let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "a")], &[]);
-    let source = GitSource::new(settings(&origin.path())).unwrap();
-    let head = source.head().await.unwrap();
-    origin.lose(git2::ObjectType::Blob);
-    let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Malformed, "{error}");
+    type Damage = fn(&Origin);
+    let damages: [Damage; 6] = [
+        |origin| origin.lose(git2::ObjectType::Blob),
+        |origin| origin.lose(git2::ObjectType::Tree),
+        |origin| origin.lose(git2::ObjectType::Commit),
+        |origin| origin.truncate(git2::ObjectType::Blob),
+        |origin| origin.truncate(git2::ObjectType::Tree),
+        |origin| origin.truncate(git2::ObjectType::Commit),
+    ];
+    let text = "a ".repeat(1000);
+    for (number, damage) in damages.into_iter().enumerate() {
+        let origin = Origin::new();
+        origin.commit("main", &[("sub/a.yaml", &text)], &[]);
+        let source = GitSource::new(settings(&origin.path())).unwrap();
+        let head = source.head().await.unwrap();
+        damage(&origin);
+        let read = async || {
+            let tree = source.tree(head.as_ref(), ALL).await?;
+            source.contents(&[tree.entries[0].blob.clone()]).await
+        };
+        let error = read().await.unwrap_err();
+        // A commit that is not there at all looks like one that was pushed away.
+        let expected = if number == 2 {
+            PortErrorKind::Conflict
+        } else {
+            PortErrorKind::Malformed
+        };
+        assert_eq!(error.kind, expected, "{number}: {error}");
+    }
 }
 
 #[tokio::test]

@@ -4,12 +4,16 @@ use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
 
 use super::super::listing::{Child, Node, Tree};
 use super::error;
+use super::loose;
 use crate::domain::{BlobId, EntryKind};
 use crate::ports::{PortError, PortErrorKind};
 
 /// Bytes of one folder's object: the files of a whole commit's bound in one folder, with longish names. Checked
 /// before it is inflated.
 const MAX_FOLDER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of a commit's object: a message, some parents, a signature.
+const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
 /// Git's modes for what is in a folder; the rest are files.
 const MODE_FOLDER: i32 = 0o040_000;
@@ -27,31 +31,48 @@ pub(super) struct CommitTree<'r> {
 impl<'r> CommitTree<'r> {
     /// Opens a commit's tree.
     pub(super) fn open(repository: &'r Repository, commit: Oid, operation: String) -> Result<Self, PortError> {
-        let root = repository.find_commit(commit).map(|commit| commit.tree_id());
-        let corrupt = |error: git2::Error| error::corrupt(&operation, "the commit", &error);
-        let (root, objects) = (root.map_err(corrupt)?, repository.odb().map_err(corrupt)?);
-        Ok(Self {
+        let objects = repository
+            .odb()
+            .map_err(|error| error::corrupt(&operation, "the repository", &error))?;
+        let mut tree = Self {
             repository,
             objects,
-            root,
+            root: commit,
             operation,
-        })
+        };
+        tree.header(commit, ObjectType::Commit, MAX_COMMIT_BYTES)?;
+        tree.check(commit)?;
+        tree.root = repository
+            .find_commit(commit)
+            .map_err(|error| error::corrupt(&tree.operation, "the commit", &error))?
+            .tree_id();
+        Ok(tree)
     }
 
-    /// Reads size and type of an object, without its content.
-    fn header(&self, id: Oid, wanted: ObjectType) -> Result<usize, PortError> {
-        match self.objects.read_header(id) {
-            Ok((size, found)) if found == wanted => Ok(size),
-            Ok((_, found)) => Err(self.malformed(&format!("object {id} is a {found} and should be a {wanted}"))),
-            Err(error) => Err(error::corrupt(&self.operation, &format!("object {id}"), &error)),
+    /// Reads the size of an object, which may be `most`, without its content.
+    fn header(&self, id: Oid, wanted: ObjectType, most: usize) -> Result<usize, PortError> {
+        let (size, found) = self
+            .objects
+            .read_header(id)
+            .map_err(|error| error::corrupt(&self.operation, &format!("object {id}"), &error))?;
+        if found != wanted {
+            return Err(self.malformed(&format!("object {id} is a {found} and should be a {wanted}")));
         }
+        if size > most {
+            let message = format!("{wanted} {id} has {size} bytes, more than {most}: refused whole");
+            return Err(PortError::new(PortErrorKind::TooLarge, &*self.operation, message));
+        }
+        Ok(size)
+    }
+
+    /// Checks that an object can be read at all.
+    fn check(&self, id: Oid) -> Result<(), PortError> {
+        loose::check(self.repository, id).map_err(|message| self.malformed(&message))
     }
 
     fn folder(&self, id: Oid) -> Result<git2::Tree<'r>, PortError> {
-        if self.header(id, ObjectType::Tree)? > MAX_FOLDER_BYTES {
-            let message = "a folder with too many files: refused whole; keep other files out of the targets' folders";
-            return Err(PortError::new(PortErrorKind::TooLarge, &*self.operation, message));
-        }
+        self.header(id, ObjectType::Tree, MAX_FOLDER_BYTES)?;
+        self.check(id)?;
         let corrupt = |error: git2::Error| error::corrupt(&self.operation, &format!("folder {id}"), &error);
         self.repository.find_tree(id).map_err(corrupt)
     }
@@ -119,7 +140,9 @@ impl Tree for CommitTree<'_> {
         let size = match leaf.kind {
             // Its object is a commit of another repository.
             EntryKind::Submodule => 0,
-            EntryKind::File | EntryKind::Symlink | EntryKind::Other => self.header(leaf.id, ObjectType::Blob)?,
+            EntryKind::File | EntryKind::Symlink | EntryKind::Other => {
+                self.header(leaf.id, ObjectType::Blob, usize::MAX)?
+            }
         };
         Ok((BlobId(leaf.id.as_bytes().to_vec()), size as u64))
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
+use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
 use include_dir::{Dir, include_dir};
 
 use super::super::exit::Failure;
@@ -16,6 +16,12 @@ pub(super) const SUGGESTION: (&str, &str, &str) = ("prod/checkout/checkout-api.y
 
 /// Stands in the example for the object version, which S3 gives out only on upload.
 const EXAMPLE_OBJECT_VERSION: &str = "3HL4kqtJvjVBH40Nrjfkd9fSkz2mRqTb";
+
+/// Who commits in the demo.
+const AUTHOR: (&str, &str) = ("Pinfold demo", "demo@pinfold.invalid");
+
+/// When the first commit was made, in seconds since 1970: always the same, so that the demo shows the same each time.
+const COMMITTED: i64 = 1_767_225_600;
 
 /// Writes the example into `path` and commits it on `main`.
 pub(super) fn create(path: &Path, objects: &Objects) -> Result<(), Failure> {
@@ -31,13 +37,13 @@ pub(super) fn create(path: &Path, objects: &Objects) -> Result<(), Failure> {
     let repository = Repository::init_opts(path, RepositoryInitOptions::new().initial_head("main"))?;
     // So that the user can commit here without an identity of their own.
     let mut config = repository.config()?;
-    config.set_str("user.name", "Pinfold demo")?;
-    config.set_str("user.email", "demo@pinfold.invalid")?;
+    config.set_str("user.name", AUTHOR.0)?;
+    config.set_str("user.email", AUTHOR.1)?;
     let mut index = repository.index()?;
     index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
     index.write()?;
     let tree = repository.find_tree(index.write_tree()?)?;
-    let author = Signature::now("Pinfold demo", "demo@pinfold.invalid")?;
+    let author = Signature::new(AUTHOR.0, AUTHOR.1, &Time::new(COMMITTED, 0))?;
     repository.commit(
         Some("HEAD"),
         &author,

@@ -1,6 +1,8 @@
 //! Repositories to fetch from: hermetic, with the same commit ids on every run.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
@@ -92,21 +94,36 @@ impl Origin {
         commit
     }
 
+    /// Cuts all objects of one type in half.
+    pub(super) fn truncate(&self, kind: ObjectType) {
+        for path in self.objects(kind) {
+            let bytes = fs::read(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        }
+    }
+
     /// Loses all objects of one type.
     pub(super) fn lose(&self, kind: ObjectType) {
+        for path in self.objects(kind) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    fn objects(&self, kind: ObjectType) -> Vec<PathBuf> {
         let objects = self.repository.odb().unwrap();
-        let mut lost = Vec::new();
+        let mut ids = Vec::new();
         objects
             .foreach(|id| {
-                if objects.read_header(*id).unwrap().1 == kind {
-                    lost.push(id.to_string());
-                }
+                ids.push(*id);
                 true
             })
             .unwrap();
-        for id in lost {
-            fs::remove_file(self.folder.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
-        }
+        ids.into_iter()
+            .filter(|id| objects.read_header(*id).unwrap().1 == kind)
+            .map(|id| id.to_string())
+            .map(|id| self.folder.path().join("objects").join(&id[..2]).join(&id[2..]))
+            .collect()
     }
 }
 
