@@ -169,7 +169,7 @@ async fn deaths(writes: usize, change: impl AsyncFn() -> World) -> String {
 }
 
 #[tokio::test]
-async fn a_process_that_died_in_a_bump_is_followed_by_one_that_goes_on() {
+async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
     let live = deaths(3, async || {
         let mut world = World::settled().await;
         world.function("api", "1.1.0");
