@@ -125,7 +125,7 @@ async fn a_commit_is_live_after_one_look_at_the_repository() {
 }
 
 #[tokio::test]
-async fn an_unchanged_commit_costs_no_call_to_aws() {
+async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         daemon.nudge.source();
@@ -139,6 +139,10 @@ async fn an_unchanged_commit_costs_no_call_to_aws() {
             .filter(|call| call.operation == "GetFunction")
             .count();
         assert_eq!(reads, 1, "the sweep's own");
+        let listed = daemon.metric("pinfold_git_requests_total{operation=\"list\",result=\"ok\"}");
+        assert!(listed.is_some_and(|count| count != "1"));
+        let fetched = daemon.metric("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}");
+        assert_eq!(fetched.as_deref(), Some("1"), "nor a fetch");
         assert!(world.writes().is_empty());
     })
     .await;
@@ -206,6 +210,30 @@ async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_change
         world.function("api", "2.0.0-rc.1");
         let status = daemon.look_at_source(world).await;
         assert_eq!(state(&status, "api"), State::InSync, "another commit is tried at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_sent_again_after_a_pause() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let failing = Effect::UpdateFails {
+            code: "SubnetOutOfIPAddresses".to_owned(),
+            reason: "no address is left".to_owned(),
+        };
+        world.inject("UpdateFunctionCode", failing);
+        world.function("api", "1.1.0");
+        assert_eq!(state(&daemon.look_at_source(world).await, "api"), State::Failed);
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("LastUpdateFailed"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!(state(&daemon.sweep(world).await, "api"), State::InSync);
     })
     .await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use pinfold::sandbox::Effect;
 use serde_json::json;
 
@@ -168,6 +169,44 @@ async fn a_version_whose_snapshot_is_still_taken_is_not_served_yet() {
         live -> 2
     ");
     world.settle().await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_still_being_created_is_waited_for_by_the_next_pass() {
+    let mut world = World::settled().await;
+    world.inject("CreateFunction", Effect::InProgress { ms: 60_000 });
+    let call = world
+        .lambda()
+        .create_function()
+        .function_name("young")
+        .role("arn:aws:iam::000000000000:role/worker");
+    let code = FunctionCode::builder().zip_file(Blob::new(zip("1.0.0"))).build();
+    let call = call.runtime(Runtime::Nodejs22x).handler("index.handler").code(code);
+    call.send().await.unwrap();
+    world.upload("young", "1.0.0", "1.0.0");
+    world.function("young", "1.0.0");
+    let told = world.told(&world.apply().await);
+    assert!(told.contains("young Progressing"), "{told}");
+    assert!(told.contains("UpdateInProgress"), "{told}");
+    world.clock.advance(Duration::from_mins(1));
+    world.settle().await;
+    assert_eq!(world.aws.alias("young", "live").unwrap()["FunctionVersion"], "1");
+}
+
+#[tokio::test]
+async fn a_function_that_is_deleted_meanwhile_is_reported_as_missing() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    let (report, ()) = tokio::join!(world.apply(), async {
+        world.until_called("UpdateFunctionCode").await;
+        world
+            .aws
+            .call("DeleteFunction", json!({ "FunctionName": "api" }))
+            .unwrap();
+    });
+    let told = world.told(&report);
+    assert!(told.contains("FunctionMissing"), "{told}");
+    assert!(told.starts_with("inSync false\n  api Withheld"), "{told}");
 }
 
 fn failing() -> Effect {
