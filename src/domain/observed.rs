@@ -84,10 +84,19 @@ pub struct LatestCode {
     pub update: UpdateStatus,
     /// How the code is packed.
     pub package: PackageKind,
-    /// The instruction set, to be sent again with new code: UpdateFunctionCode's own default is x86_64.
-    pub architecture: Option<String>,
+    /// What has to be sent again with new code.
+    pub settings: CodeSettings,
     /// The configuration that a version published now would hold; `None` where it could not be read whole.
     pub config: Option<ConfigDigest>,
+}
+
+/// What UpdateFunctionCode sets along with the code, and resets where a call leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeSettings {
+    /// The instruction set; the call's own default is x86_64.
+    pub architecture: Option<String>,
+    /// The customer's key that the package is encrypted with (SourceKMSKeyArn); the call's own default is AWS's.
+    pub kms_key: Option<String>,
 }
 
 /// Where the last update of `$LATEST` stands (Lambda's LastUpdateStatus, and State while Pending).

@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
         self.steps.push(Step::UpdateCode {
             version: version.clone(),
             code,
-            architecture: self.observed.latest.architecture.clone(),
+            settings: self.observed.latest.settings.clone(),
             expect,
         });
         self.steps.push(Step::AwaitUpdated { expect: sha256 });

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
-    FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication, PublishedVersion,
-    ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version, Weight,
+    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
+    DesiredFunction, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication,
+    PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
+    Weight,
 };
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
@@ -95,7 +96,10 @@ impl World {
                     revision: "latest-1".parse().unwrap(),
                     update: UpdateStatus::Successful,
                     package: PackageKind::Zip,
-                    architecture: Some("arm64".into()),
+                    settings: CodeSettings {
+                        architecture: Some("arm64".into()),
+                        kms_key: Some("arn:aws:kms:us-east-1:1:key/k".into()),
+                    },
                     config: Some(CONFIG),
                 },
                 aliases: [(alias("live"), at(1))].into(),
@@ -246,10 +250,11 @@ fn a_bump_updates_publishes_and_moves() {
             "MoveAlias live 1 published alias-1",
         ]
     );
-    let Step::UpdateCode { architecture, .. } = &plan.steps[0] else {
+    let Step::UpdateCode { settings, .. } = &plan.steps[0] else {
         panic!("{:?}", plan.steps)
     };
-    assert_eq!(architecture.as_deref(), Some("arm64"));
+    assert_eq!(settings.architecture.as_deref(), Some("arm64"));
+    assert!(settings.kms_key.is_some());
 }
 
 #[test]

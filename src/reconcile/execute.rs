@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observer;
 use crate::domain::{
-    AliasName, CodeSha256, FunctionKey, FunctionVersion, RevisionId, UpdateStatus, VerifiedObject, Version,
+    AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
+    VerifiedObject, Version,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
@@ -159,20 +160,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     async fn take(&self, step: &Step, published: &mut Option<Version>) -> Outcome {
         match step {
             Step::UpdateCode {
-                code,
-                architecture,
-                expect,
-                ..
-            } => self.update_code(code, architecture.as_deref(), expect).await,
+                code, settings, expect, ..
+            } => self.update_code(code, settings, expect).await,
             Step::AwaitUpdated { expect } => self.await_updated(*expect).await,
             Step::PublishVersion { expect, publication } => {
-                let outcome = match self.lambda.publish(&self.key.name, *expect, publication).await {
-                    Ok((version, sha256)) if sha256 == *expect => self.await_active(version, *expect).await,
-                    Ok((version, sha256)) => Outcome::failed(format!(
-                        "Lambda published {sha256} as version {version} where {expect} was meant"
-                    )),
-                    Err(error) => Outcome::of(&error),
-                };
+                let outcome = self.publish(*expect, publication).await;
                 if let Outcome::Done { version, .. } = &outcome {
                     *published = *version;
                 }
@@ -195,16 +187,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    async fn update_code(&self, code: &VerifiedObject, architecture: Option<&str>, expect: &LatestGuard) -> Outcome {
+    async fn update_code(&self, code: &VerifiedObject, settings: &CodeSettings, expect: &LatestGuard) -> Outcome {
         let guard = match self.guard(expect).await {
             Ok(guard) => guard,
             Err(outcome) => return outcome,
         };
-        match self
-            .lambda
-            .update_code(&self.key.name, code, architecture, &guard)
-            .await
-        {
+        match self.lambda.update_code(&self.key.name, code, settings, &guard).await {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
             Ok(sha256) => {
                 let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
@@ -246,6 +234,22 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 "somebody changed $LATEST: it no longer holds {own}"
             ))),
             UpdateStatus::InProgress => Err(Outcome::Refused("an update of $LATEST is in progress".to_owned())),
+        }
+    }
+
+    async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
+        match self.lambda.publish(&self.key.name, expect, publication).await {
+            Ok((version, sha256)) if sha256 == expect => self.await_active(version, expect).await,
+            Ok((version, sha256)) => Outcome::failed(format!(
+                "Lambda published {sha256} as version {version} where {expect} was meant"
+            )),
+            // A hash guard that no longer holds is answered with 400, as is a call that can never succeed. A look tells
+            // which: only if `$LATEST` holds something else was it the guard.
+            Err(error) if error.kind == PortErrorKind::Invalid => match self.lambda.function(&self.key.name).await {
+                Ok(Some(seen)) if seen.latest.sha256 != Some(expect) => Outcome::Refused(error.to_string()),
+                Ok(_) | Err(_) => Outcome::of(&error),
+            },
+            Err(error) => Outcome::of(&error),
         }
     }
 
@@ -298,18 +302,20 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
     async fn wait(&self, what: &str, mut look: impl AsyncFnMut() -> Option<Outcome>) -> Outcome {
-        let mut waited = Duration::ZERO;
+        let before = self.clock.now();
         let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
         loop {
             if let Some(outcome) = look().await {
                 return outcome;
             }
             let pause = pauses.next().unwrap_or(LONGEST_WAIT);
+            // The looks themselves may be slow, so it is the clock that counts.
+            let waited = (self.clock.now() - before).to_std().unwrap_or_default();
             if waited >= LONGEST_WAIT {
                 return Outcome::Refused(format!("{what} is not complete after {} s", waited.as_secs()));
             }
             tokio::select! {
-                () = self.clock.sleep(pause) => waited += pause,
+                () = self.clock.sleep(pause) => {}
                 () = self.stop.cancelled() => {
                     return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself"));
                 }

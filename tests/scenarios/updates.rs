@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use pinfold::sandbox::Effect;
 use serde_json::json;
 
-use crate::world::{World, zip};
+use crate::world::{BUCKET, World, zip};
 
 #[tokio::test]
 async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
@@ -223,4 +223,32 @@ async fn upload_by_hand(world: &mut World, effect: Effect) {
     let call = world.lambda().update_function_code().function_name("api");
     call.zip_file(Blob::new(zip("hotfix"))).send().await.unwrap();
     world.mark();
+}
+
+#[tokio::test]
+async fn a_package_that_a_customers_key_encrypts_stays_so() {
+    let key = "arn:aws:kms:us-east-1:000000000000:key/ours";
+    let mut world = World::settled().await;
+    let same = json!({
+        "FunctionName": "api", "S3Bucket": BUCKET, "S3Key": "api/1.0.0.zip", "SourceKMSKeyArn": key,
+    });
+    world.aws.call("UpdateFunctionCode", same).unwrap();
+    world.function("api", "1.1.0");
+    assert_eq!(world.apply().await.to_json()["inSync"], true);
+    assert_eq!(world.aws.function("api", None).unwrap()["Code"]["SourceKMSKeyArn"], key);
+}
+
+#[tokio::test]
+async fn a_publication_that_can_never_succeed_is_a_failure_and_no_refused_guard() {
+    let mut world = World::settled().await;
+    world.refuse("PublishVersion", 400, 0);
+    world.function("api", "1.1.0");
+    let report = world.apply().await.to_json();
+    assert_eq!(report["functions"][0]["state"], "Failed", "{report:#}");
+    let tries = world
+        .writes()
+        .iter()
+        .filter(|call| call.operation == "PublishVersion")
+        .count();
+    assert_eq!(tries, 1);
 }

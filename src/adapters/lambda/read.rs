@@ -206,7 +206,7 @@ impl LambdaRead for LambdaReader {
                 .control
                 .list_versions_by_function()
                 .function_name(name.as_str())
-                .set_marker(marker)
+                .set_marker(marker.clone())
                 .customize()
                 .interceptor(raw.clone())
                 .send()
@@ -231,6 +231,9 @@ impl LambdaRead for LambdaReader {
                 }
             }
             match page.next_marker() {
+                Some(next) if marker.as_deref() == Some(next) => {
+                    return Err(malformed(&operation, "NextMarker: it is the same again"));
+                }
                 Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
                 Some(_) | None => break,
             }

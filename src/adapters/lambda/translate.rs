@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::digest::config_digest;
 use crate::domain::{
-    AccountId, AliasName, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion,
-    Routing, UpdateStatus, Version, Weight,
+    AccountId, AliasName, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication,
+    PublishedVersion, Routing, UpdateStatus, Version, Weight,
 };
 use crate::ports::{FunctionSnapshot, VersionSnapshot};
 
@@ -33,10 +33,13 @@ pub(super) fn function(output: &GetFunctionOutput) -> Result<FunctionSnapshot, M
             .ok_or("RevisionId")?,
         update: update_status(configuration),
         package,
-        architecture: configuration
-            .architectures()
-            .first()
-            .map(|architecture| architecture.as_str().to_owned()),
+        settings: CodeSettings {
+            architecture: configuration.architectures().first().map(|one| one.as_str().to_owned()),
+            kms_key: output
+                .code()
+                .and_then(|code| code.source_kms_key_arn())
+                .map(str::to_owned),
+        },
         config: None,
     };
     let account = configuration.function_arn().and_then(account_of);
