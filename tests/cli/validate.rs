@@ -152,7 +152,7 @@ fn a_tree_that_is_not_there_is_an_error() {
     let home = sound();
     let outcome = home.run(&["validate", "nowhere"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: nowhere: No such file or directory (os error 2)");
+    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: No such file or directory (os error 2): give the folder that is the repository's root");
     home.file("c.yaml", "targets: [{ name: live, path: live, region: us-east-1 }]\n");
     let outcome = home.run(&["validate", "tree", "--config", "c.yaml"]);
     assert_eq!(outcome.code, 2);
