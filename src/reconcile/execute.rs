@@ -177,7 +177,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 }
                 Err(outcome) => outcome,
             },
-            Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
+            Step::MoveAlias {
+                alias,
+                from,
+                to,
+                expect,
+            } => match self.move_target(*from, *to, *published).await {
                 Ok(version) => {
                     let result = self.lambda.move_alias(&self.key.name, alias, version, expect).await;
                     self.look_at_alias(alias, version, result).await
@@ -333,6 +338,20 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             VersionRef::FromPublish => {
                 published.ok_or_else(|| Outcome::failed("no version was published before this step".to_owned()))
             }
+        }
+    }
+
+    /// The same for an alias that may be there already: one that only loses its weights does not wait for the version
+    /// that it serves in any case.
+    async fn move_target(
+        &self,
+        from: FunctionVersion,
+        to: VersionRef,
+        published: Option<Version>,
+    ) -> Result<Version, Outcome> {
+        match (from, to.known()) {
+            (FunctionVersion::Number(from), Some(to)) if from == to => Ok(to),
+            (FunctionVersion::Number(_) | FunctionVersion::Latest, _) => self.target(to, published).await,
         }
     }
 
