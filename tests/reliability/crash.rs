@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::gate::{Gate, Moment, Passed};
+use crate::gate::{Gate, Moment, Passed, Write};
 use crate::jobs::{JOBS, Job};
 use crate::stage::{Run, Stage, writes_of};
 
@@ -31,7 +31,7 @@ fn undisturbed(job: &Job, window: Duration) -> Undisturbed {
     let calls = gate.passed();
     let mut writes = writes_of(&gate);
     writes.extend(stage.settle());
-    stage.assert_named(&writes, job.name);
+    stage.assert_sound(&writes, &[&stage.desired], job.name);
     stage.assert_no_version_twice(job.name);
     Undisturbed {
         calls,
@@ -61,7 +61,15 @@ fn a_process_may_die_at_any_moment_of_any_call() {
     for window in WINDOWS {
         for job in &JOBS {
             let expected = undisturbed(job, window);
-            let (world, start) = (job.world(window), job.world(window).sandbox.save());
+            let uploads = expected
+                .calls
+                .iter()
+                .any(|passed| matches!(passed.write, Some(Write::Update(..))));
+            if !uploads && !window.is_zero() {
+                continue;
+            }
+            let world = job.world(window);
+            let start = world.sandbox.save();
             for k in 0..expected.calls.len() {
                 for moment in [Moment::Before, Moment::AfterEffect, Moment::AfterReply] {
                     world.sandbox.load(start.clone()).unwrap();
@@ -70,7 +78,7 @@ fn a_process_may_die_at_any_moment_of_any_call() {
                     let mut writes = writes_of(&gate);
                     writes.extend(world.settle());
                     assert_eq!(world.live(), expected.live, "{case}");
-                    world.assert_named(&writes, &case);
+                    world.assert_sound(&writes, &[&world.desired], &case);
                     world.assert_no_version_twice(&case);
                     let extra = succeeded(&writes).saturating_sub(expected.writes);
                     assert!(extra <= 1, "{case}: {extra} writes more than undisturbed: {writes:#?}");
@@ -92,7 +100,8 @@ fn a_write_of_a_dead_process_may_arrive_while_another_one_works() {
     let mut points = 0;
     for job in &JOBS {
         let expected = undisturbed(job, Duration::ZERO);
-        let (world, start) = (job.world(Duration::ZERO), job.world(Duration::ZERO).sandbox.save());
+        let world = job.world(Duration::ZERO);
+        let start = world.sandbox.save();
         let written = expected.calls.iter().enumerate();
         for (k, _) in written.filter(|(_, passed)| passed.write.is_some()) {
             // The second process makes no more calls than a whole pass; the write may also arrive after it.
@@ -114,7 +123,7 @@ fn a_write_of_a_dead_process_may_arrive_while_another_one_works() {
                 writes.extend(writes_of(&gate));
                 writes.extend(world.settle());
                 assert_eq!(world.live(), expected.live, "{case}");
-                world.assert_named(&writes, &case);
+                world.assert_sound(&writes, &[&world.desired], &case);
                 world.assert_no_version_twice(&case);
                 points += 1;
             }

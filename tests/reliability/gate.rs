@@ -43,9 +43,12 @@ pub(crate) struct Passed {
     pub(crate) write: Option<Write>,
     /// Whether it succeeded; `None` while that is not known.
     pub(crate) succeeded: Option<bool>,
-    /// What the version of a publication was.
-    pub(crate) version: Option<Version>,
+    /// Whether it was about to replace what the engine had not read.
+    pub(crate) unseen: bool,
 }
+
+/// Looks at the world right before a write, and says whether it would replace what is not among the guards read.
+pub(crate) type Witness = Box<dyn Fn(&Write, &BTreeSet<RevisionId>) -> bool + Send>;
 
 /// What an engine's calls have to pass. Clones are the same gate.
 #[derive(Clone, Default)]
@@ -65,6 +68,7 @@ struct Shared {
     death: Option<(usize, Moment)>,
     dead: bool,
     in_flight: Option<Write>,
+    witness: Option<Witness>,
 }
 
 impl Gate {
@@ -78,6 +82,12 @@ impl Gate {
     /// Has the engine die at its `k`-th call, counted from 0.
     pub(crate) fn dying(self, k: usize, moment: Moment) -> Self {
         self.lock().death = Some((k, moment));
+        self
+    }
+
+    /// Has somebody look at the world before each write.
+    pub(crate) fn watched(self, witness: Witness) -> Self {
+        self.lock().witness = Some(witness);
         self
     }
 
@@ -96,10 +106,6 @@ impl Gate {
     /// Returns the write that was on its way when the engine died.
     pub(crate) fn in_flight(&self) -> Option<Write> {
         self.lock().in_flight.clone()
-    }
-
-    pub(crate) fn has_seen(&self, revision: &RevisionId) -> bool {
-        self.lock().seen.contains(revision)
     }
 
     /// Forgets the record, for the next pass.
@@ -146,11 +152,15 @@ impl Gate {
             if shared.dead {
                 return Poll::Pending;
             }
+            let unseen = match (&write, &shared.witness) {
+                (Some(write), Some(witness)) => witness(write, &shared.seen),
+                (_, _) => false,
+            };
             shared.passed.push(Passed {
                 name,
                 write,
                 succeeded: None,
-                version: None,
+                unseen,
             });
             Poll::Ready(number)
         })
@@ -158,11 +168,10 @@ impl Gate {
     }
 
     /// Takes the reply, unless the process is gone by then.
-    async fn leave(&self, number: usize, succeeded: bool, version: Option<Version>) {
+    async fn leave(&self, number: usize, succeeded: bool) {
         {
             let mut shared = self.lock();
-            let passed = &mut shared.passed[number];
-            (passed.succeeded, passed.version) = (Some(succeeded), version);
+            shared.passed[number].succeeded = Some(succeeded);
             let dies = |(k, moment)| k == number && matches!(moment, Moment::AfterEffect | Moment::AfterReply);
             shared.dead |= shared.death.is_some_and(dies);
             if !shared.dead {
@@ -174,11 +183,6 @@ impl Gate {
 
     fn note(&self, revisions: impl IntoIterator<Item = RevisionId>) {
         self.lock().seen.extend(revisions);
-    }
-
-    /// Whether the process dies between the effect of this call and its reply.
-    pub(crate) fn loses_reply_of(&self, number: usize) -> bool {
-        self.lock().death == Some((number, Moment::AfterEffect))
     }
 }
 
@@ -193,7 +197,7 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
     async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
         let number = self.gate.enter("ListFunctions".to_owned(), None).await;
         let result = self.inner.list_functions().await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -203,7 +207,7 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
         if let Ok(Some(found)) = &result {
             self.gate.note([found.latest.revision.clone()]);
         }
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -213,14 +217,14 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
         if let Ok(found) = &result {
             self.gate.note(found.iter().map(|(_, alias)| alias.revision.clone()));
         }
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
     async fn versions(&self, name: &FunctionName) -> Result<VersionList, PortError> {
         let number = self.gate.enter(format!("ListVersions {name}"), None).await;
         let result = self.inner.versions(name).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -231,7 +235,7 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
         };
         let number = self.gate.enter(format!("GetFunction {name}:{qualified}"), None).await;
         let result = self.inner.version(name, qualifier).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 }
@@ -248,7 +252,7 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         let write = Write::Update(name.clone(), code.clone(), architecture_sent, guard.clone());
         let number = self.gate.enter(format!("UpdateFunctionCode {name}"), Some(write)).await;
         let result = self.inner.update_code(name, code, architecture, guard).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -261,8 +265,7 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         let write = Write::Publish(name.clone(), guard, description.clone());
         let number = self.gate.enter(format!("PublishVersion {name}"), Some(write)).await;
         let result = self.inner.publish(name, guard, description).await;
-        let version = result.as_ref().ok().map(|(version, _)| *version);
-        self.gate.leave(number, result.is_ok(), version).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -273,7 +276,7 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
             .enter(format!("CreateAlias {name}:{alias}"), Some(write))
             .await;
         let result = self.inner.create_alias(name, alias, to).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
@@ -290,7 +293,7 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
             .enter(format!("UpdateAlias {name}:{alias}"), Some(write))
             .await;
         let result = self.inner.move_alias(name, alias, to, guard).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 }
@@ -299,7 +302,7 @@ impl<P: Artifacts> Artifacts for Gated<P> {
     async fn look_up(&self, location: &S3Location) -> Resolution {
         let number = self.gate.enter(format!("HeadObject {}", location.key), None).await;
         let result = self.inner.look_up(location).await;
-        self.gate.leave(number, result.is_ok(), None).await;
+        self.gate.leave(number, result.is_ok()).await;
         result
     }
 }

@@ -6,10 +6,29 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dice;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
+mod human;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
+#[path = "../scenarios/repository.rs"]
+mod repository;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod two;
+#[cfg(test)]
+#[expect(dead_code, reason = "the scenarios use the rest")]
+#[path = "../scenarios/wiring.rs"]
+mod wiring;
+#[cfg(test)]
+#[expect(dead_code, reason = "the scenarios use the rest")]
+#[path = "../scenarios/world.rs"]
+mod world;

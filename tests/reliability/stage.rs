@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::direct::Direct;
-use crate::gate::{Gate, Gated, Passed, Write};
+use crate::gate::{Gate, Gated, Passed, Witness, Write};
 
 /// Artifact versions that there are of every function.
 const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "2.0.0-rc.1", "2.0.0-rc.2"];
@@ -66,6 +66,7 @@ pub(crate) struct Stage {
     shelf: BTreeMap<S3Location, VerifiedObject>,
     /// Shared by all engines: registering every metric anew for each would take longer than a pass.
     telemetry: Telemetry,
+    target: Target,
 }
 
 impl Stage {
@@ -85,6 +86,13 @@ impl Stage {
             window: Duration::ZERO,
             shelf: BTreeMap::new(),
             telemetry: Telemetry::new().unwrap(),
+            target: Target {
+                name: "prod".parse().unwrap(),
+                path: "prod".to_owned(),
+                region: Some(REGION.parse().unwrap()),
+                account: None,
+                functions: vec!["*".parse().unwrap()],
+            },
         };
         for function in functions {
             let code = Code::zip(zip("placeholder"));
@@ -121,11 +129,7 @@ impl Stage {
 
     /// Has Git name a function's versions.
     pub(crate) fn want(&mut self, function: &str, version: &str, aliases: &[(&str, &str)]) {
-        let artifact = |version: &str| DesiredArtifact {
-            version: version.parse::<ArtifactVersion>().unwrap(),
-            pin: None,
-            location: location(function, version),
-        };
+        let artifact = |version: &str| artifact(function, version);
         let desired = DesiredFunction {
             file: format!("prod/{function}.yaml"),
             code: artifact(version),
@@ -146,13 +150,7 @@ impl Stage {
             gate: gate.clone(),
         };
         let ports = TargetPorts {
-            target: Target {
-                name: "prod".parse().unwrap(),
-                path: "prod".to_owned(),
-                region: Some(REGION.parse().unwrap()),
-                account: None,
-                functions: vec!["*".parse().unwrap()],
-            },
+            target: self.target.clone(),
             lambda: ports.clone(),
             artifacts: ports,
         };
@@ -161,6 +159,22 @@ impl Stage {
 
     pub(crate) fn direct(&self) -> Direct {
         Direct::new(&self.aws, self.window, self.shelf.clone())
+    }
+
+    /// Tells whether a write is about to replace something that the engine has not read.
+    pub(crate) fn witness(&self) -> Witness {
+        let aws = self.aws.clone();
+        Box::new(move |write, seen| {
+            let present = match write {
+                Write::Update(name, ..) => aws
+                    .function(name.as_str(), None)
+                    .map(|found| found["Configuration"].clone()),
+                Write::Move(name, alias, ..) => aws.alias(name.as_str(), alias.as_str()),
+                Write::Publish(..) | Write::Create(..) => return false,
+            };
+            // What is not there cannot be replaced.
+            present.is_ok_and(|present| !seen.contains(&present["RevisionId"].as_str().unwrap().parse().unwrap()))
+        })
     }
 
     /// Has a call that was on its way arrive.
@@ -179,21 +193,22 @@ impl Stage {
 
     /// Makes passes until one has nothing to do. Returns the writes.
     pub(crate) fn settle(&self) -> Vec<Passed> {
-        let gate = Gate::open();
+        let gate = Gate::default();
         self.settle_with(&self.engine(&gate), &gate)
     }
 
-    /// The same with an engine that has worked before.
+    /// The same with an engine that has worked before, and remembers what it may.
     pub(crate) fn settle_with(&self, engine: &StageEngine, gate: &Gate) -> Vec<Passed> {
         let mut writes = Vec::new();
         for _ in 0..PASSES {
             self.clock.advance(FOLLOW_UP);
             gate.forget();
-            let report = at_once(pass(engine, &self.desired));
+            let mut run = Run::new(engine, &self.desired, gate);
+            run.finish();
             let written = writes_of(gate);
             let quiet = written.is_empty();
             writes.extend(written);
-            if quiet && report.verdict() == Verdict::InSync {
+            if quiet && run.in_sync() {
                 return writes;
             }
         }
@@ -233,20 +248,27 @@ impl Stage {
         listed.unwrap()["Aliases"].as_array().unwrap().clone()
     }
 
-    /// Holds every write that moved an alias to what Git says: `named` gives the hashes that it may run.
-    pub(crate) fn assert_named(&self, writes: &[Passed], case: &str) {
+    /// Holds every write to what must be true of it: an alias was moved only to code that one of these commits names
+    /// for it, and nothing was replaced that had not been read.
+    pub(crate) fn assert_sound(&self, writes: &[Passed], commits: &[&DesiredState], case: &str) {
         for passed in writes.iter().filter(|passed| passed.succeeded == Some(true)) {
+            assert!(!passed.unseen, "{case}: {} replaced what was not read", passed.name);
             let (function, alias, to) = match passed.write.as_ref().unwrap() {
                 Write::Create(function, alias, to) | Write::Move(function, alias, to, _) => (function, alias, to),
                 Write::Update(..) | Write::Publish(..) => continue,
             };
-            let wanted = &self.desired.functions[&key(function.as_str())].aliases[alias];
             let version = to.to_string();
-            let served = self.aws.function(function.as_str(), Some(&version)).unwrap();
+            // A version that somebody deleted since is not there to be asked any more.
+            let Ok(served) = self.aws.function(function.as_str(), Some(&version)) else {
+                continue;
+            };
             let served = served["Configuration"]["CodeSha256"].as_str().unwrap().to_owned();
-            assert_eq!(
-                served,
-                hash(wanted.version.as_str()).to_string(),
+            let names = |commit: &&DesiredState| {
+                let wanted = &commit.functions[&key(function.as_str())].aliases[alias];
+                served == hash(wanted.version.as_str()).to_string()
+            };
+            assert!(
+                commits.iter().any(names),
                 "{case}: {} moved {alias} to code that Git does not name",
                 passed.name
             );
@@ -306,6 +328,13 @@ impl<'a> Run<'a> {
         panic!("the pass is stuck at {:?}", self.gate.passed());
     }
 
+    /// Returns whether the pass is over and found everything as Git says.
+    pub(crate) fn in_sync(&self) -> bool {
+        self.report
+            .as_ref()
+            .is_some_and(|report| report.verdict() == Verdict::InSync)
+    }
+
     /// Lets every call through.
     pub(crate) fn finish(&mut self) {
         while self.step() {}
@@ -349,6 +378,15 @@ pub(crate) fn key(function: &str) -> FunctionKey {
     FunctionKey {
         target: "prod".parse().unwrap(),
         name: function.parse::<FunctionName>().unwrap(),
+    }
+}
+
+/// An artifact as Git names it.
+pub(crate) fn artifact(function: &str, version: &str) -> DesiredArtifact {
+    DesiredArtifact {
+        version: version.parse::<ArtifactVersion>().unwrap(),
+        pin: None,
+        location: location(function, version),
     }
 }
 
