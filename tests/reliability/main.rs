@@ -4,6 +4,16 @@
 //! Nothing here waits, reads a clock or goes beyond the loopback; what is random is seeded.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the scenarios use the rest")]
+#[path = "../scenarios/beside.rs"]
+mod beside;
+#[cfg(test)]
+#[expect(dead_code, reason = "the command-line tests use the rest")]
+#[path = "../cli/command.rs"]
+mod command;
+#[cfg(test)]
+mod commits;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod dice;
@@ -18,10 +28,16 @@ mod human;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
 #[path = "../scenarios/repository.rs"]
 mod repository;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod storms;
 #[cfg(test)]
 mod two;
 #[cfg(test)]

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod artifacts;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod calm;
 #[cfg(test)]
 mod daemon;
