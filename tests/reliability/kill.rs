@@ -160,7 +160,7 @@ fn undisturbed() -> ([Value; 3], usize) {
 #[test]
 fn a_killed_process_is_followed_by_one_that_finishes_the_job() {
     let (expected, total) = undisturbed();
-    assert!(total >= 25, "{total} calls");
+    assert!(total >= 20, "{total} calls");
     let mut dice = Dice::new(4);
     for sample in 0..9 {
         let scene = Scene::new();
@@ -170,7 +170,8 @@ fn a_killed_process_is_followed_by_one_that_finishes_the_job() {
         let case = format!("{} killed after {calls} of {total} calls, late: {late}", arguments[0]);
         scene.kill(&arguments, calls);
         let held_up = scene.sandbox.calls().len();
-        assert_eq!(held_up, calls, "{case}");
+        // Look-ups in S3 go side by side, so one more may have been answered.
+        assert!((calls..=calls + 1).contains(&held_up), "{case}: {held_up}");
         if !late {
             scene.arrive(held_up);
         }

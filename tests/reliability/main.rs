@@ -32,6 +32,10 @@ mod kill;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 #[path = "../scenarios/repository.rs"]
 mod repository;
 #[cfg(test)]
@@ -48,3 +52,5 @@ mod wiring;
 #[expect(dead_code, reason = "the scenarios use the rest")]
 #[path = "../scenarios/world.rs"]
 mod world;
+#[cfg(test)]
+mod worlds;

@@ -131,7 +131,7 @@ async fn what_may_not_be_read_is_told_once_and_hinders_nothing_else() {
         }
         let told = seen.complaints();
         assert_eq!(told.len(), 1, "{told:#?}");
-        assert!(told[0].contains("2 functions"), "{told:#?}");
+        assert!(told[0].contains("functions=2"), "{told:#?}");
         world.sandbox.clear_faults();
         let status = daemon.sweep(world).await;
         assert_eq!(state(&status, "worker"), State::InSync);
@@ -165,9 +165,14 @@ async fn a_guard_that_is_refused_for_ever_is_tried_ever_more_seldom() {
         world.sandbox.inject(Fault::on("UpdateAlias", refused).times(0));
         world.function("api", "1.1.0");
         daemon.look_at_source(world).await;
-        sweep_for(world, daemon, 30).await;
+        let end = world.clock.now().after(Duration::from_mins(15));
+        while world.clock.now() < end {
+            // Much more often than any schedule: what holds the daemon back is its own.
+            world.clock.advance(Duration::from_secs(9));
+            daemon.sweep(world).await;
+        }
         let tries = calls(world, "UpdateAlias");
-        assert!((4..=30).contains(&tries), "{tries} tries in half an hour");
+        assert!((4..=30).contains(&tries), "{tries} tries in a quarter of an hour");
         assert!(reason(&daemon.status.get()).is_some(), "it is told why nothing happens");
         world.sandbox.clear_faults();
         sweep_for(world, daemon, 16).await;
