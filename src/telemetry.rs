@@ -9,7 +9,7 @@ mod metrics;
 use std::sync::Arc;
 
 pub use events::{
-    AwsRequest, FunctionRead, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
+    AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
     PassSkipped, PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;

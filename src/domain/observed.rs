@@ -28,7 +28,7 @@ pub struct ReadFailure {
 }
 
 /// The class of a failed read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadFailureKind {
     /// The credentials may not read it.
     AccessDenied,
@@ -56,6 +56,17 @@ impl ObservedFunction {
             FunctionVersion::Latest => self.latest.sha256,
             FunctionVersion::Number(number) => self.versions.get(&number).map(|v| v.sha256),
         }
+    }
+
+    /// Returns the version that an alias runs, where it has this hash and the alias can stay with it.
+    ///
+    /// Weights are cleared by pointing the alias at a version, and that one must be able to serve.
+    pub fn kept_version(&self, alias: &ObservedAlias, sha256: CodeSha256) -> Option<Version> {
+        let FunctionVersion::Number(number) = alias.version else {
+            return None;
+        };
+        let version = self.versions.get(&number)?;
+        (version.sha256 == sha256 && (alias.routing.is_empty() || version.usable)).then_some(number)
     }
 
     /// Returns the newest version that can serve `sha256` with `$LATEST`'s present configuration.

@@ -6,8 +6,8 @@ use super::artifact::{Refusal, Verdict};
 use super::step::{LatestGuard, Step, VersionRef};
 use super::withheld::{Subject, Withheld};
 use crate::domain::{
-    AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredArtifact, FunctionVersion, ObservedAlias,
-    ObservedFunction, Publication, UpdateStatus,
+    AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredArtifact, ObservedAlias, ObservedFunction, Publication,
+    UpdateStatus,
 };
 
 /// One alias, what it should run, and what is known of that.
@@ -84,12 +84,10 @@ pub(super) fn order(
 
 /// Returns the version that the alias can be pointed at without publishing anything.
 ///
-/// An alias that runs the right hash and only has weights too many keeps the version that it has.
+/// An alias that runs the right hash and only has weights too many keeps the version that it has, unless that one
+/// cannot serve.
 fn published(need: &Need<'_>, observed: &ObservedFunction, wanted: CodeSha256) -> Option<VersionRef> {
-    let keeps = need.found.and_then(|found| match found.version {
-        FunctionVersion::Number(number) if observed.sha256_of(found.version) == Some(wanted) => Some(number),
-        FunctionVersion::Number(_) | FunctionVersion::Latest => None,
-    });
+    let keeps = need.found.and_then(|found| observed.kept_version(found, wanted));
     let version = keeps.or_else(|| observed.reusable_version(wanted))?;
     Some(VersionRef::Known {
         version,

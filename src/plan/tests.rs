@@ -396,6 +396,33 @@ fn weights_left_behind_are_cleared_and_the_version_kept() {
 }
 
 #[test]
+fn weights_are_not_cleared_onto_a_version_that_cannot_serve() {
+    let weighted = |latest: &'static str| {
+        World::settled().live(move |live| {
+            live.latest.sha256 = Some(hash(latest));
+            live.versions.get_mut(&number(1)).unwrap().usable = false;
+            live.aliases.get_mut(&alias("live")).unwrap().routing = [(number(2), Weight(0.1))].into();
+        })
+    };
+    assert_eq!(
+        summary(&weighted("1.0.0").plan())[1..],
+        [
+            "UpdateCode 1.0.0 Revision(\"latest-1\")",
+            "AwaitUpdated",
+            "PublishVersion 1.0.0",
+            "MoveAlias live 1 published alias-1"
+        ]
+    );
+    // The candidate has to be uploaded again, so its object is looked up though Pinfold's own publication vouches.
+    let mut candidate = weighted("main").stored("main").desire(|desired| {
+        desired.code = artifact("main");
+        desired.aliases.insert(alias("live"), pinned("1.0.0"));
+    });
+    candidate.facts.remove(&location("1.0.0"));
+    assert_eq!(candidate.lookups(), ["f/1.0.0.zip"]);
+}
+
+#[test]
 fn a_missing_alias_is_created_on_the_version_that_exists() {
     let world = World::settled().live(|live| live.aliases.clear());
     assert_eq!(summary(&world.plan()), ["Drifted", "CreateAlias live 1"]);
@@ -525,6 +552,21 @@ fn bytes_that_changed_under_a_published_version_are_withheld_unless_git_pins_the
         summary(&changed(World::settled().desire(pin)).plan())[3],
         "PublishVersion 1.0.0"
     );
+}
+
+#[test]
+fn a_pin_in_one_place_says_that_the_new_bytes_are_meant_in_every_place() {
+    let mut world = World::settled().desire(|desired| {
+        desired.code.pin = Some(hash("new"));
+    });
+    let new = VerifiedObject {
+        location: location("1.0.0"),
+        sha256: hash("new"),
+    };
+    world.facts.insert(location("1.0.0"), Ok(new));
+    let plan = world.plan();
+    assert_eq!(plan.withheld, []);
+    assert_eq!(summary(&plan).last().unwrap(), "MoveAlias live 1 published alias-1");
 }
 
 #[test]

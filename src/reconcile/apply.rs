@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::execute::{Execution, Executor};
+use super::observe::tell_unreadable;
 use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
 use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, ObservedState};
@@ -144,6 +145,10 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             .buffer_unordered(CHANGES_AT_ONCE)
             .collect()
             .await;
+        for target in self.targets.keys() {
+            let of_target = read.iter().filter(|(key, _)| key.target == *target);
+            tell_unreadable(target, of_target.map(|(key, state)| (&key.name, state)));
+        }
         seen.observations.extend(read);
         let changed = DesiredState {
             revision: desired.revision.clone(),

@@ -223,15 +223,13 @@ where
     fn note_failures(&mut self, report: &Report, now: Timestamp) {
         for function in &report.functions {
             match failure(function) {
-                Some((reason, why)) => {
+                Some((first, reason, why)) => {
                     let before = self
                         .backoffs
                         .get(&function.key)
                         .filter(|before| before.revision == report.revision);
                     let failures = before.map_or(0, |before| before.failures) + 1;
-                    let pause = FIRST_PAUSE
-                        .saturating_mul(1 << (failures - 1).min(16))
-                        .min(LONGEST_PAUSE);
+                    let pause = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
                     let backoff = Backoff {
                         failures,
                         until: now + pause,
@@ -267,19 +265,28 @@ fn waits_to_be_acknowledged(report: &Report) -> bool {
         .any(|withheld| withheld.reason == Reason::TooManyChanges)
 }
 
-/// Returns why a function's steps failed in this pass, if they did.
-fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
-    let failed = function.steps.iter().find(|step| step.result == StepResult::Failed)?;
-    if function.state != State::Failed {
-        return None;
-    }
-    let why = failed
+/// Returns why a function could not be brought to what Git says in this pass, and the first pause before the next try.
+///
+/// A guard that was refused in every round is worth one more look soon. One that goes on being refused is somebody
+/// else's hold on the function, or a call that Lambda will never take: that is tried ever more seldom, as a failure is.
+fn failure(function: &FunctionReport) -> Option<(Duration, Reason, String)> {
+    let (result, first) = match function.state {
+        State::Failed => (StepResult::Failed, FIRST_PAUSE),
+        State::Drifted => (StepResult::Refused, FOLLOW_UP),
+        State::InSync | State::Progressing | State::Withheld | State::Suspended | State::Unreadable => return None,
+    };
+    let step = function.steps.iter().rfind(|step| step.result == result)?;
+    let why = step
         .message
         .clone()
-        .unwrap_or_else(|| format!("{} failed", failed.step.action()));
+        .unwrap_or_else(|| format!("{} was not done", step.step.action()));
     // What else is withheld of the function has nothing to do with the step.
     let reason = function.withheld.iter().find(|withheld| withheld.message == why);
-    Some((reason.map_or(Reason::StepFailed, |withheld| withheld.reason), why))
+    Some((
+        first,
+        reason.map_or(Reason::StepFailed, |withheld| withheld.reason),
+        why,
+    ))
 }
 
 /// Returns the word of a failure's class in metrics.

@@ -19,6 +19,10 @@ const LOOKS: [Duration; 3] = [
     Duration::from_secs(1),
 ];
 
+/// The longest pause between looks that nobody answers. Each unanswered look doubles the pause, so that a wait adds next
+/// to nothing to a storm; the bound keeps a wait from sleeping long past the end of one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// How long a step waits for Lambda at the most: what AWS's own waiter for updates allows.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
@@ -39,6 +43,30 @@ pub(super) struct Execution {
     pub(super) again: bool,
     /// Work that cannot be done, and why, where the reason has a word.
     pub(super) withheld: Vec<Withheld>,
+}
+
+/// What one look at something unfinished came to.
+enum Look<T> {
+    /// There is nothing more to wait for.
+    Over(T),
+    /// Lambda is still at it.
+    Unfinished,
+    /// Lambda did not say, for a reason that may pass.
+    Unanswered,
+}
+
+/// What waiting for a version came to.
+enum Readiness {
+    /// It can serve, or that could not be learnt.
+    Known(Outcome),
+    /// It is in this state, out of which it does not come by itself.
+    Never(String),
+}
+
+impl From<Outcome> for Readiness {
+    fn from(outcome: Outcome) -> Self {
+        Self::Known(outcome)
+    }
 }
 
 /// What one step came to.
@@ -177,12 +205,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 }
                 Err(outcome) => outcome,
             },
-            Step::MoveAlias {
-                alias,
-                from,
-                to,
-                expect,
-            } => match self.move_target(*from, *to, *published).await {
+            Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
                 Ok(version) => {
                     let result = self.lambda.move_alias(&self.key.name, alias, version, expect).await;
                     self.look_at_alias(alias, version, result).await
@@ -244,7 +267,14 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
         match self.lambda.publish(&self.key.name, expect, publication).await {
-            Ok((version, sha256)) if sha256 == expect => self.await_active(version, expect).await,
+            Ok((version, sha256)) if sha256 == expect => match self.await_active(version, expect).await {
+                Readiness::Known(outcome) => outcome,
+                // Looking again at once would only bring the same version: this is no moved world.
+                Readiness::Never(state) => Outcome::failed(format!(
+                    "version {version} is {state} and cannot serve, and Lambda answers with it until the code or the \
+                     configuration is updated: correct what keeps it from starting"
+                )),
+            },
             Ok((version, sha256)) => Outcome::failed(format!(
                 "Lambda published {sha256} as version {version} where {expect} was meant"
             )),
@@ -262,67 +292,71 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         self.wait("the update", async || {
             let latest = match self.lambda.function(&self.key.name).await {
                 Ok(Some(seen)) => seen.latest,
-                Ok(None) => return Some(Outcome::Refused("the function is gone".to_owned())),
-                Err(error) => return passing(&error),
+                Ok(None) => return Look::Over(Outcome::Refused("the function is gone".to_owned())),
+                Err(error) => return unanswered(&error),
             };
-            match latest.update {
-                UpdateStatus::InProgress => None,
-                UpdateStatus::Failed { reason } => Some(Outcome::Failed {
+            Look::Over(match latest.update {
+                UpdateStatus::InProgress => return Look::Unfinished,
+                UpdateStatus::Failed { reason } => Outcome::Failed {
                     message: format!("the update failed, and the code before it goes on serving: {reason}"),
                     reason: Some(Reason::LastUpdateFailed),
                     again: false,
-                }),
-                UpdateStatus::Successful if latest.sha256 == Some(expect) => Some(Outcome::done(None)),
-                UpdateStatus::Successful => Some(Outcome::Refused(format!(
-                    "somebody changed $LATEST: it no longer holds {expect}"
-                ))),
-            }
+                },
+                UpdateStatus::Successful if latest.sha256 == Some(expect) => Outcome::done(None),
+                UpdateStatus::Successful => {
+                    Outcome::Refused(format!("somebody changed $LATEST: it no longer holds {expect}"))
+                }
+            })
         })
         .await
     }
 
     /// Waits until a version can serve, and checks that it is the one that was meant.
-    async fn await_active(&self, version: Version, expect: CodeSha256) -> Outcome {
+    async fn await_active(&self, version: Version, expect: CodeSha256) -> Readiness {
         self.wait("the version", async || {
             let seen = match self.lambda.version(&self.key.name, &Qualifier::Version(version)).await {
                 Ok(seen) => seen,
-                Err(error) => return passing(&error),
+                Err(error) => return unanswered(&error),
             };
             if seen.sha256 != Some(expect) {
-                return Some(Outcome::failed(format!("version {version} does not hold {expect}")));
+                let message = format!("version {version} does not hold {expect}");
+                return Look::Over(Outcome::failed(message).into());
             }
-            match seen.state.as_deref() {
-                Some("Active") | None => Some(Outcome::done(Some(version))),
-                Some("Pending") => None,
+            Look::Over(match seen.state.as_deref() {
+                Some("Active") | None => Outcome::done(Some(version)).into(),
+                Some("Pending") => return Look::Unfinished,
                 Some(state) => {
                     self.observer.mark_unusable(self.key, version);
-                    Some(Outcome::Refused(format!(
-                        "version {version} is {state} and cannot serve"
-                    )))
+                    Readiness::Never(state.to_owned())
                 }
-            }
+            })
         })
         .await
     }
 
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
-    async fn wait(&self, what: &str, mut look: impl AsyncFnMut() -> Option<Outcome>) -> Outcome {
+    async fn wait<T: From<Outcome>>(&self, what: &str, mut look: impl AsyncFnMut() -> Look<T>) -> T {
         let before = self.clock.now();
         let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
+        let mut unanswered = 0;
         loop {
-            if let Some(outcome) = look().await {
-                return outcome;
+            match look().await {
+                Look::Over(outcome) => return outcome,
+                Look::Unfinished => unanswered = 0,
+                Look::Unanswered => unanswered += 1,
             }
             let pause = pauses.next().unwrap_or(LONGEST_WAIT);
+            let pause = pause.saturating_mul(1 << unanswered.min(8)).min(LONGEST_PAUSE);
             // The looks themselves may be slow, so it is the clock that counts.
             let waited = (self.clock.now() - before).to_std().unwrap_or_default();
             if waited >= LONGEST_WAIT {
-                return Outcome::Refused(format!("{what} is not complete after {} s", waited.as_secs()));
+                let message = format!("{what} is not complete after {} s", waited.as_secs());
+                return Outcome::Refused(message).into();
             }
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
                 () = self.stop.cancelled() => {
-                    return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself"));
+                    return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself")).into();
                 }
             }
         }
@@ -332,26 +366,16 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     async fn target(&self, to: VersionRef, published: Option<Version>) -> Result<Version, Outcome> {
         match to {
             VersionRef::Known { version, sha256 } => match self.await_active(version, sha256).await {
-                Outcome::Done { .. } => Ok(version),
-                outcome @ (Outcome::Refused(_) | Outcome::Failed { .. }) => Err(outcome),
+                Readiness::Known(Outcome::Done { .. }) => Ok(version),
+                Readiness::Known(outcome @ (Outcome::Refused(_) | Outcome::Failed { .. })) => Err(outcome),
+                // The next plan does without it.
+                Readiness::Never(state) => Err(Outcome::Refused(format!(
+                    "version {version} is {state} and cannot serve"
+                ))),
             },
             VersionRef::FromPublish => {
                 published.ok_or_else(|| Outcome::failed("no version was published before this step".to_owned()))
             }
-        }
-    }
-
-    /// The same for an alias that may be there already: one that only loses its weights does not wait for the version
-    /// that it serves in any case.
-    async fn move_target(
-        &self,
-        from: FunctionVersion,
-        to: VersionRef,
-        published: Option<Version>,
-    ) -> Result<Version, Outcome> {
-        match (from, to.known()) {
-            (FunctionVersion::Number(from), Some(to)) if from == to => Ok(to),
-            (FunctionVersion::Number(_) | FunctionVersion::Latest, _) => self.target(to, published).await,
         }
     }
 
@@ -395,9 +419,9 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 }
 
 /// Sorts a failed look: what may pass is waited out, anything else ends the wait.
-fn passing(error: &PortError) -> Option<Outcome> {
+fn unanswered<T: From<Outcome>>(error: &PortError) -> Look<T> {
     match error.kind {
-        PortErrorKind::Throttled | PortErrorKind::Unreachable | PortErrorKind::Unknown => None,
+        PortErrorKind::Throttled | PortErrorKind::Unreachable | PortErrorKind::Unknown => Look::Unanswered,
         PortErrorKind::NotFound
         | PortErrorKind::Conflict
         | PortErrorKind::Precondition
@@ -406,6 +430,6 @@ fn passing(error: &PortError) -> Option<Outcome> {
         | PortErrorKind::CodeStorageExceeded
         | PortErrorKind::Invalid
         | PortErrorKind::TooLarge
-        | PortErrorKind::Malformed => Some(Outcome::of(error)),
+        | PortErrorKind::Malformed => Look::Over(Outcome::of(error).into()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::observe::{Observer, is_out_of_reach};
+use super::observe::{Observer, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
@@ -232,6 +232,10 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             .functions
             .values()
             .all(|state| matches!(state, ObservedState::Unreadable(_)));
+        // Where the whole target is away, that is told, and not once more for its functions.
+        if read.listed.is_ok() || !nothing_read {
+            tell_unreadable(&target.name, read.functions.iter());
+        }
         let mut failed_targets = Vec::new();
         let mut unmanaged = Vec::new();
         match read.listed {

@@ -6,7 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
 use super::metrics::identities;
-use crate::domain::{CommitId, FunctionKey, ObservedState, TargetFailure, TargetName, Timestamp};
+use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
 use crate::plan::{FunctionReport, Report, State, StepReport, StepResult, Verdict};
 
 /// An attempt at a call to AWS came back.
@@ -128,26 +128,30 @@ impl GitRequest<'_> {
     }
 }
 
-/// A function was read, or could not be.
+/// Functions of a target could not be read, all for the same kind of reason. Told once for all of them: what keeps one
+/// function from being read often keeps a thousand.
 #[derive(Debug)]
-pub struct FunctionRead<'a> {
-    /// The function.
-    pub key: &'a FunctionKey,
-    /// What came of it.
-    pub state: &'a ObservedState,
+pub struct FunctionsUnreadable<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub function: &'a FunctionName,
+    /// What came back for that one, in one line.
+    pub error: &'a str,
 }
 
-impl FunctionRead<'_> {
-    /// Logs what could not be read.
+impl FunctionsUnreadable<'_> {
+    /// Logs it.
     pub fn emit(&self) {
-        if let ObservedState::Unreadable(failure) = self.state {
-            warn!(
-                target = %self.key.target,
-                function = %self.key.name,
-                error = failure.message,
-                "a function could not be read; nothing is concluded from that"
-            );
-        }
+        warn!(
+            target = %self.target,
+            functions = self.count,
+            function = %self.function,
+            error = self.error,
+            "functions could not be read, of which the first is named; nothing is concluded from that"
+        );
     }
 }
 

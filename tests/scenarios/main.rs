@@ -8,6 +8,8 @@ mod aliases;
 #[cfg(test)]
 mod artifacts;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod calm;
 #[cfg(test)]
 mod daemon;

@@ -2,6 +2,7 @@
 //! command line wires it. Brings the world to rest; what differs from then on is the scenario's.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -184,6 +185,11 @@ impl World {
         self.commit();
     }
 
+    /// The folder of the desired-state tree.
+    pub(crate) fn tree(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Removes a file of the desired-state tree.
     pub(crate) fn remove(&mut self, path: &str) {
         std::fs::remove_file(self.folder.path().join(path)).unwrap();
@@ -235,7 +241,7 @@ impl World {
     pub(crate) async fn desired(&self) -> DesiredState {
         match &self.git {
             Some(git) => self.load(git).await,
-            None => self.load(&FolderSource::new(self.folder.path())).await,
+            None => self.load(&FolderSource::new(self.tree())).await,
         }
     }
 
