@@ -153,6 +153,7 @@ fn needs_upload(desired: &DesiredFunction, observed: &ObservedFunction, facts: &
                 Some(FunctionVersion::Number(number)) => observed.sha256_of(FunctionVersion::Number(number)),
                 Some(FunctionVersion::Latest) | None => None,
             };
-            runs != Some(wanted) && latest.sha256 != Some(wanted) && observed.reusable_version(wanted).is_none()
+            let held = latest.sha256 == Some(wanted) && !observed.republishes_unusable(wanted);
+            runs != Some(wanted) && !held && observed.reusable_version(wanted).is_none()
         })
 }

@@ -1,7 +1,8 @@
 //! The steps of a plan. Each carries the precondition under which it was planned, and leaves nothing to choose.
 
 use crate::domain::{
-    AliasName, ArtifactVersion, CodeSha256, FunctionVersion, Publication, RevisionId, VerifiedObject, Version,
+    AliasName, ArtifactVersion, CodeSettings, CodeSha256, FunctionVersion, Publication, RevisionId, VerifiedObject,
+    Version,
 };
 
 /// One step. The executor runs a function's steps in order; [`Step::reach`] says what else is left out where one is
@@ -14,8 +15,8 @@ pub enum Step {
         version: ArtifactVersion,
         /// The object that was seen in S3, and its hash.
         code: VerifiedObject,
-        /// The instruction set to send along.
-        architecture: Option<String>,
+        /// What to send along, so that it stays as it is.
+        settings: CodeSettings,
         /// What `$LATEST` must still be.
         expect: LatestGuard,
     },

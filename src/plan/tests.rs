@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
-    FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication, PublishedVersion,
-    ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version, Weight,
+    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
+    DesiredFunction, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication,
+    PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
+    Weight,
 };
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
@@ -95,7 +96,10 @@ impl World {
                     revision: "latest-1".parse().unwrap(),
                     update: UpdateStatus::Successful,
                     package: PackageKind::Zip,
-                    architecture: Some("arm64".into()),
+                    settings: CodeSettings {
+                        architecture: Some("arm64".into()),
+                        kms_key: Some("arn:aws:kms:us-east-1:1:key/k".into()),
+                    },
                     config: Some(CONFIG),
                 },
                 aliases: [(alias("live"), at(1))].into(),
@@ -246,10 +250,11 @@ fn a_bump_updates_publishes_and_moves() {
             "MoveAlias live 1 published alias-1",
         ]
     );
-    let Step::UpdateCode { architecture, .. } = &plan.steps[0] else {
+    let Step::UpdateCode { settings, .. } = &plan.steps[0] else {
         panic!("{:?}", plan.steps)
     };
-    assert_eq!(architecture.as_deref(), Some("arm64"));
+    assert_eq!(settings.architecture.as_deref(), Some("arm64"));
+    assert!(settings.kms_key.is_some());
 }
 
 #[test]
@@ -320,7 +325,7 @@ fn configuration_that_could_not_be_read_whole_is_never_reused() {
 }
 
 #[test]
-fn a_version_that_cannot_serve_is_not_reused() {
+fn a_version_that_cannot_serve_is_replaced_by_a_new_one_of_the_same_code() {
     let world = World::settled().live(|live| {
         live.versions.insert(
             number(1),
@@ -334,7 +339,13 @@ fn a_version_that_cannot_serve_is_not_reused() {
     });
     assert_eq!(
         summary(&world.plan())[1..],
-        ["PublishVersion 1.0.0", "MoveAlias live 2 published alias-2"]
+        [
+            // Without an update Lambda would answer with the version that cannot serve.
+            "UpdateCode 1.0.0 Revision(\"latest-1\")",
+            "AwaitUpdated",
+            "PublishVersion 1.0.0",
+            "MoveAlias live 2 published alias-2"
+        ]
     );
 }
 
@@ -674,6 +685,8 @@ fn images_and_code_kept_by_reference_are_left_alone() {
     for package in [PackageKind::Image, PackageKind::ZipByReference] {
         let mut world = World::settled().live(|live| live.latest.package = package);
         // Nobody asks S3 for its artifacts, so that these are not known cannot be a reason of its own.
+        // Nobody asks S3 about them.
+        assert_eq!(world.lookups(), [""; 0]);
         world.facts.clear();
         assert_eq!(summary(&world.plan()), ["Withheld", "- UnsupportedPackage"]);
     }
@@ -717,4 +730,67 @@ fn a_pass_that_would_change_too_much_waits_to_be_acknowledged() {
             .values()
             .all(|function| function.state == State::Drifted)
     );
+}
+
+#[test]
+fn a_function_that_two_targets_reach_is_claimed_twice_and_left_alone() {
+    let world = World::settled().live(|live| live.aliases.clear());
+    let target = |name: &str| Target {
+        name: name.parse().unwrap(),
+        path: name.into(),
+        region: Some("us-east-1".parse().unwrap()),
+        account: None,
+        functions: vec!["*".parse().unwrap()],
+    };
+    let key = |target: &str| FunctionKey {
+        target: target.parse().unwrap(),
+        name: "f".parse().unwrap(),
+    };
+    let desired = DesiredState {
+        functions: [key("blue"), key("green")]
+            .map(|key| (key, world.desired.clone()))
+            .into(),
+        ..DesiredState::default()
+    };
+    let targets = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), target(name)))
+        .into();
+    let facts = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), world.facts.clone()))
+        .into();
+    let other = world.observed.clone();
+    let same = [key("blue"), key("green")]
+        .map(|key| (key, world.observed.clone()))
+        .into();
+    for function in plan(&desired, &targets, &same, &facts, &world.policy)
+        .functions
+        .values()
+    {
+        assert_eq!(summary(function), ["Withheld", "- Conflict"]);
+    }
+    // Two accounts have a function of that name each.
+    let mut two: Observations = [(key("blue"), other.clone()), (key("green"), other)].into();
+    if let Some(ObservedState::Found(found)) = two.get_mut(&key("green")) {
+        found.latest.revision = "latest-of-green".parse().unwrap();
+    }
+    for function in plan(&desired, &targets, &two, &facts, &world.policy).functions.values() {
+        assert_eq!(summary(function), ["Drifted", "CreateAlias live 1"]);
+    }
+}
+
+#[test]
+fn code_that_has_to_be_uploaded_once_more_is_looked_up_first() {
+    let mut world = World::settled()
+        .desire(|desired| {
+            desired.code = pinned("1.0.0");
+            desired.aliases.insert(alias("live"), pinned("1.0.0"));
+        })
+        .live(|live| {
+            live.versions.get_mut(&number(1)).unwrap().usable = false;
+            live.aliases.clear();
+        });
+    world.facts.clear();
+    assert_eq!(world.lookups(), ["f/1.0.0.zip"]);
+    let plan = world.stored("1.0.0").plan();
+    assert_eq!(summary(&plan)[1], "UpdateCode 1.0.0 Revision(\"latest-1\")");
 }

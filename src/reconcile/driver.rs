@@ -19,6 +19,10 @@ use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
 const FOLLOW_UP: Duration = Duration::from_secs(5);
 
+/// Further looks between two sweeps at the most. What is not settled by then waits for the next one: a guard that is
+/// refused for ever must not keep the rate limits busy.
+const FOLLOW_UPS: u32 = 6;
+
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -82,7 +86,7 @@ where
     pub async fn run(mut self, stop: CancellationToken) {
         self.nudge.source();
         self.nudge.sweep();
-        let mut unsettled = BTreeSet::new();
+        let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
         loop {
             let wake = tokio::select! {
                 () = stop.cancelled() => return,
@@ -95,16 +99,21 @@ where
                     changed = self.look_at_source() => changed,
                 };
             let scope = if changed || wake.sweep {
+                looks = 0;
                 Scope::default()
             } else if unsettled.is_empty() {
                 continue;
             } else {
+                looks += 1;
                 Scope {
                     only: Some(unsettled),
                     ..Scope::default()
                 }
             };
             unsettled = self.pass(&scope, &stop).await;
+            if looks >= FOLLOW_UPS {
+                unsettled.clear();
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observer;
 use crate::domain::{
-    AliasName, CodeSha256, FunctionKey, FunctionVersion, RevisionId, UpdateStatus, VerifiedObject, Version,
+    AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
+    VerifiedObject, Version,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
@@ -159,20 +160,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     async fn take(&self, step: &Step, published: &mut Option<Version>) -> Outcome {
         match step {
             Step::UpdateCode {
-                code,
-                architecture,
-                expect,
-                ..
-            } => self.update_code(code, architecture.as_deref(), expect).await,
+                code, settings, expect, ..
+            } => self.update_code(code, settings, expect).await,
             Step::AwaitUpdated { expect } => self.await_updated(*expect).await,
             Step::PublishVersion { expect, publication } => {
-                let outcome = match self.lambda.publish(&self.key.name, *expect, publication).await {
-                    Ok((version, sha256)) if sha256 == *expect => self.await_active(version, *expect).await,
-                    Ok((version, sha256)) => Outcome::failed(format!(
-                        "Lambda published {sha256} as version {version} where {expect} was meant"
-                    )),
-                    Err(error) => Outcome::of(&error),
-                };
+                let outcome = self.publish(*expect, publication).await;
                 if let Outcome::Done { version, .. } = &outcome {
                     *published = *version;
                 }
@@ -185,7 +177,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 }
                 Err(outcome) => outcome,
             },
-            Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
+            Step::MoveAlias {
+                alias,
+                from,
+                to,
+                expect,
+            } => match self.move_target(*from, *to, *published).await {
                 Ok(version) => {
                     let result = self.lambda.move_alias(&self.key.name, alias, version, expect).await;
                     self.look_at_alias(alias, version, result).await
@@ -195,16 +192,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    async fn update_code(&self, code: &VerifiedObject, architecture: Option<&str>, expect: &LatestGuard) -> Outcome {
+    async fn update_code(&self, code: &VerifiedObject, settings: &CodeSettings, expect: &LatestGuard) -> Outcome {
         let guard = match self.guard(expect).await {
             Ok(guard) => guard,
             Err(outcome) => return outcome,
         };
-        match self
-            .lambda
-            .update_code(&self.key.name, code, architecture, &guard)
-            .await
-        {
+        match self.lambda.update_code(&self.key.name, code, settings, &guard).await {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
             Ok(sha256) => {
                 let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
@@ -246,6 +239,22 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 "somebody changed $LATEST: it no longer holds {own}"
             ))),
             UpdateStatus::InProgress => Err(Outcome::Refused("an update of $LATEST is in progress".to_owned())),
+        }
+    }
+
+    async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
+        match self.lambda.publish(&self.key.name, expect, publication).await {
+            Ok((version, sha256)) if sha256 == expect => self.await_active(version, expect).await,
+            Ok((version, sha256)) => Outcome::failed(format!(
+                "Lambda published {sha256} as version {version} where {expect} was meant"
+            )),
+            // A hash guard that no longer holds is answered with 400, as is a call that can never succeed. A look tells
+            // which: only if `$LATEST` holds something else was it the guard.
+            Err(error) if error.kind == PortErrorKind::Invalid => match self.lambda.function(&self.key.name).await {
+                Ok(Some(seen)) if seen.latest.sha256 != Some(expect) => Outcome::Refused(error.to_string()),
+                Ok(_) | Err(_) => Outcome::of(&error),
+            },
+            Err(error) => Outcome::of(&error),
         }
     }
 
@@ -298,18 +307,20 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
     async fn wait(&self, what: &str, mut look: impl AsyncFnMut() -> Option<Outcome>) -> Outcome {
-        let mut waited = Duration::ZERO;
+        let before = self.clock.now();
         let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
         loop {
             if let Some(outcome) = look().await {
                 return outcome;
             }
             let pause = pauses.next().unwrap_or(LONGEST_WAIT);
+            // The looks themselves may be slow, so it is the clock that counts.
+            let waited = (self.clock.now() - before).to_std().unwrap_or_default();
             if waited >= LONGEST_WAIT {
                 return Outcome::Refused(format!("{what} is not complete after {} s", waited.as_secs()));
             }
             tokio::select! {
-                () = self.clock.sleep(pause) => waited += pause,
+                () = self.clock.sleep(pause) => {}
                 () = self.stop.cancelled() => {
                     return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself"));
                 }
@@ -330,26 +341,55 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    /// Looks whether the alias points where it was pointed. Where the reply was lost, this is what tells.
+    /// The same for an alias that may be there already: one that only loses its weights does not wait for the version
+    /// that it serves in any case.
+    async fn move_target(
+        &self,
+        from: FunctionVersion,
+        to: VersionRef,
+        published: Option<Version>,
+    ) -> Result<Version, Outcome> {
+        match (from, to.known()) {
+            (FunctionVersion::Number(from), Some(to)) if from == to => Ok(to),
+            (FunctionVersion::Number(_) | FunctionVersion::Latest, _) => self.target(to, published).await,
+        }
+    }
+
+    /// Looks whether the alias points where it was pointed.
     async fn look_at_alias(&self, alias: &AliasName, version: Version, result: Result<(), PortError>) -> Outcome {
-        let lost = match result {
-            Ok(()) => None,
-            Err(error) if error.kind == PortErrorKind::Unknown => Some(error),
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind == PortErrorKind::Unknown => return self.find_alias(alias, version, &error).await,
             Err(error) => return Outcome::of(&error),
-        };
+        }
         let seen = self
             .lambda
             .version(&self.key.name, &Qualifier::Alias(alias.clone()))
             .await;
-        match (seen, lost) {
-            (Ok(seen), lost) if seen.version == FunctionVersion::Number(version) => Outcome::Done {
+        match seen {
+            Ok(seen) if seen.version != FunctionVersion::Number(version) => {
+                Outcome::Refused(format!("somebody moved {alias} on to version {}", seen.version))
+            }
+            // Lambda confirmed the move itself; where the second look failed, that takes nothing from it.
+            Ok(_) | Err(_) => Outcome::done(Some(version)),
+        }
+    }
+
+    /// Finds out whether a call whose reply was lost took effect. The weights tell too: an alias that only loses
+    /// its weights had the right version before the call, and GetFunction does not show them.
+    async fn find_alias(&self, alias: &AliasName, version: Version, lost: &PortError) -> Outcome {
+        let is_there = self.lambda.aliases(&self.key.name).await.is_ok_and(|aliases| {
+            aliases.iter().any(|(name, seen)| {
+                name == alias && seen.version == FunctionVersion::Number(version) && seen.routing.is_empty()
+            })
+        });
+        if is_there {
+            Outcome::Done {
                 version: Some(version),
-                message: lost.map(|error| format!("{error}; the alias is there")),
-            },
-            (_, Some(error)) => Outcome::of(&error),
-            (Ok(seen), None) => Outcome::Refused(format!("somebody moved {alias} on to version {}", seen.version)),
-            // Lambda confirmed the move itself; that the second look failed takes nothing from it.
-            (Err(_), None) => Outcome::done(Some(version)),
+                message: Some(format!("{lost}; the alias is there")),
+            }
+        } else {
+            Outcome::of(lost)
         }
     }
 }

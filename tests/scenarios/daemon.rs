@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pinfold::domain::CommitId;
+use pinfold::domain::{ChangeLimit, CommitId};
 use pinfold::plan::State;
 use pinfold::reconcile::{Driver, DriverPolicy, Nudge, Status, StatusBoard};
 use pinfold::sandbox::{Code, Effect, Fault};
@@ -125,7 +125,7 @@ async fn a_commit_is_live_after_one_look_at_the_repository() {
 }
 
 #[tokio::test]
-async fn an_unchanged_commit_costs_no_call_to_aws() {
+async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         daemon.nudge.source();
@@ -139,6 +139,10 @@ async fn an_unchanged_commit_costs_no_call_to_aws() {
             .filter(|call| call.operation == "GetFunction")
             .count();
         assert_eq!(reads, 1, "the sweep's own");
+        let listed = daemon.metric("pinfold_git_requests_total{operation=\"list\",result=\"ok\"}");
+        assert!(listed.is_some_and(|count| count != "1"));
+        let fetched = daemon.metric("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}");
+        assert_eq!(fetched.as_deref(), Some("1"), "nor a fetch");
         assert!(world.writes().is_empty());
     })
     .await;
@@ -206,6 +210,30 @@ async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_change
         world.function("api", "2.0.0-rc.1");
         let status = daemon.look_at_source(world).await;
         assert_eq!(state(&status, "api"), State::InSync, "another commit is tried at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_sent_again_after_a_pause() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let failing = Effect::UpdateFails {
+            code: "SubnetOutOfIPAddresses".to_owned(),
+            reason: "no address is left".to_owned(),
+        };
+        world.inject("UpdateFunctionCode", failing);
+        world.function("api", "1.1.0");
+        assert_eq!(state(&daemon.look_at_source(world).await, "api"), State::Failed);
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("LastUpdateFailed"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!(state(&daemon.sweep(world).await, "api"), State::InSync);
     })
     .await;
 }
@@ -330,6 +358,52 @@ async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_func
         world.clock.advance(Duration::from_secs(10));
         daemon.sweep(world).await;
         assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
+    let mut world = World::with(Setup {
+        functions: MANY,
+        ..Setup::default()
+    })
+    .await;
+    for name in MANY {
+        world.function(name, "1.1.0");
+    }
+    world.policy.change_limit = ChangeLimit::Unlimited;
+    let report = world.apply_until_called("UpdateFunctionCode").await.unwrap().to_json();
+    let calls = world.sandbox.calls();
+    let at = calls
+        .iter()
+        .position(|call| call.operation == "UpdateFunctionCode")
+        .unwrap();
+    let read = calls[at..]
+        .iter()
+        .filter(|call| call.operation == "ListAliases")
+        .count();
+    assert_eq!(read, 0, "everything that was to be changed is read again");
+    assert_eq!(report["inSync"], false);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_guard_that_is_refused_for_ever_is_left_to_the_sweeps_after_some_looks() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        world.refuse("UpdateFunctionCode", 412, 0);
+        world.function("api", "1.1.0");
+        daemon.look_at_source(world).await;
+        for _ in 0..6 {
+            daemon.next_pass().await;
+        }
+        // Three rounds in each of seven passes, and then it is quiet: an unchanged commit wakes nothing either.
+        daemon.nudge.source();
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.writes().len(), 21);
     })
     .await;
 }

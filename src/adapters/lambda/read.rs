@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryPartition;
-use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
 use aws_sdk_lambda::operation::get_function::GetFunctionError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
@@ -85,6 +85,9 @@ pub(super) fn configure(connection: &Connection, limiter: &Limiter, telemetry: &
     let http = Limited::client(connection.http.clone(), limiter.clone(), "lambda", telemetry.clone());
     Builder::from(&connection.sdk)
         .http_client(http)
+        // The SDK gives up a request whose body does not move for five seconds. While it waits for its turn it does
+        // not move, and bodies here are a few hundred bytes.
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
         .interceptor(Attempts::new("lambda", telemetry.clone()))
 }
 
@@ -203,7 +206,7 @@ impl LambdaRead for LambdaReader {
                 .control
                 .list_versions_by_function()
                 .function_name(name.as_str())
-                .set_marker(marker)
+                .set_marker(marker.clone())
                 .customize()
                 .interceptor(raw.clone())
                 .send()
@@ -228,6 +231,9 @@ impl LambdaRead for LambdaReader {
                 }
             }
             match page.next_marker() {
+                Some(next) if marker.as_deref() == Some(next) => {
+                    return Err(malformed(&operation, "NextMarker: it is the same again"));
+                }
                 Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
                 Some(_) | None => break,
             }
@@ -293,7 +299,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::adapters::aws::{Access, Limiters, Limits, connect};
+    use crate::adapters::aws::{Access, Limiters, Limits, Rate, connect};
 
     /// Answers every request with this head and body, for ever.
     async fn answer(listener: TcpListener, head: &str, body: &str) -> std::io::Result<std::convert::Infallible> {
@@ -307,7 +313,7 @@ mod tests {
         }
     }
 
-    async fn reader(listener: &TcpListener, expected_account: Option<&str>) -> LambdaReader {
+    async fn connection(listener: &TcpListener, expected_account: Option<&str>) -> Connection {
         let access = Access {
             region: "us-east-1".parse().unwrap(),
             account: None,
@@ -320,11 +326,43 @@ mod tests {
             get_function_per_second: 1000.0,
             control_plane_per_second: 1000.0,
         });
-        let connection = Connection {
+        Connection {
             expected_account: expected_account.map(|account| account.parse().unwrap()),
             ..connect(&access, &mut limiters).await
+        }
+    }
+
+    async fn reader(listener: &TcpListener, expected_account: Option<&str>) -> LambdaReader {
+        LambdaReader::new(
+            &connection(listener, expected_account).await,
+            &Telemetry::new().unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_write_may_wait_for_its_turn_as_long_as_it_must() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connection = connection(&listener, None).await;
+        let slow = Limiter::new(Rate {
+            per_second: 0.16,
+            burst: 1,
+        });
+        let config = configure(&connection, &slow, &Telemetry::new().unwrap()).build();
+        let client = Client::from_conf(config);
+        let call = || {
+            client
+                .update_alias()
+                .function_name("api")
+                .name("live")
+                .function_version("1")
+                .send()
         };
-        LambdaReader::new(&connection, &Telemetry::new().unwrap())
+        let answers = tokio::select! {
+            answers = async { (call().await, call().await) } => answers,
+            never = answer(listener, "200 OK", "{}") => match never.unwrap() {},
+        };
+        answers.0.unwrap();
+        answers.1.unwrap();
     }
 
     #[tokio::test]
