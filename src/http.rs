@@ -4,23 +4,31 @@ mod page;
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::{FunctionGlob, TargetName};
 use crate::plan::{Report, Verdict};
 use crate::reconcile::{Status, StatusBoard};
 use crate::telemetry::Telemetry;
 
 /// Says with the text form of the status whether everything is in sync, which the text itself says to people alone.
 pub const IN_SYNC_HEADER: HeaderName = HeaderName::from_static("pinfold-in-sync");
+
+/// How long requests in hand may take once the daemon is to end. They are answered from memory; a client that never
+/// finishes its request must not keep the process.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// The media type of the Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -35,15 +43,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on `listener` until `stop`, and lets requests in hand end.
+    /// Serves on `listener` until `stop`, and lets requests in hand end, for a while.
     ///
     /// # Errors
     ///
     /// The listener fails.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
+        let served = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
+        };
+        tokio::select! {
+            served = served => served,
+            () = overdue => Ok(()),
+        }
     }
 
     fn router(self) -> Router {
@@ -75,8 +89,41 @@ async fn metrics(State(server): State<Server>) -> Response {
     }
 }
 
-async fn status(State(server): State<Server>, headers: HeaderMap) -> Response {
-    let status = server.status.get();
+/// What a caller wants to see of the status.
+#[derive(Debug, Default, Deserialize)]
+struct View {
+    target: Option<String>,
+    function: Option<String>,
+}
+
+/// Narrows a status to what the caller wants to see, or says what is wrong with the wish.
+fn narrow(status: Status, view: &View) -> Result<Status, String> {
+    let target = view
+        .target
+        .as_deref()
+        .map(str::parse::<TargetName>)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    let functions = view
+        .function
+        .as_deref()
+        .map(str::parse::<FunctionGlob>)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    let report = match status.report {
+        Some(report) if target.is_some() || functions.is_some() => {
+            Some(Arc::new(report.narrowed_to(target.as_ref(), functions.as_ref())))
+        }
+        whole => whole,
+    };
+    Ok(Status { report, ..status })
+}
+
+async fn status(State(server): State<Server>, Query(view): Query<View>, headers: HeaderMap) -> Response {
+    let status = match narrow(server.status.get(), &view) {
+        Ok(status) => status,
+        Err(message) => return (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response(),
+    };
     let code = if status.report.is_some() {
         StatusCode::OK
     } else {
@@ -145,4 +192,33 @@ async fn function(State(server): State<Server>, Path((target, name)): Path<(Stri
     }
     let body = json!({ "message": "Git names no such function in this target" });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_never_ends_does_not_keep_the_daemon() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server {
+            status: StatusBoard::default(),
+            telemetry: Telemetry::new().unwrap(),
+        };
+        let stop = CancellationToken::new();
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stop.cancel();
+            stream
+        };
+        let both = async { tokio::join!(server.serve(listener, stop.clone()), client) };
+        let (served, _stream) = tokio::time::timeout(LAST_REQUESTS * 3, both).await.expect("it ends");
+        served.unwrap();
+    }
 }

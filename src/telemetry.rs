@@ -9,8 +9,8 @@ mod metrics;
 use std::sync::Arc;
 
 pub use events::{
-    AwsRequest, FunctionRead, GitOperation, GitRequest, LimiterWait, PassFinished, PassPhase, PhaseFinished,
-    StepFinished, TargetFailed,
+    AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
+    PassSkipped, PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
 use metrics::Metrics;

@@ -1,6 +1,7 @@
 //! `pinfold run`: the daemon. Wires schedules, loop and HTTP together, and ends them in order on a signal.
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
@@ -55,14 +56,15 @@ pub(super) async fn serve(
         change_limit: config.limits.max_changed_functions,
     };
     let driver = Driver::new(source, engine, policy, nudge, status.clone());
-    // The probes are answered for as long as the last steps take.
+    // The probes are answered for as long as the last steps take, and from a task of their own, so that a scrape never
+    // waits for a plan.
     let server_stop = CancellationToken::new();
-    let serving = Server { status, telemetry }.serve(listener, server_stop.clone());
-    let work = async {
-        driver.run(stop).await;
-        server_stop.cancel();
-    };
-    let ((), served) = tokio::join!(work, serving);
-    cron.stop().await?;
-    Ok(served?)
+    let mut server = JoinSet::new();
+    server.spawn(Server { status, telemetry }.serve(listener, server_stop.clone()));
+    driver.run(stop).await;
+    server_stop.cancel();
+    while let Some(ended) = server.join_next().await {
+        ended??;
+    }
+    Ok(cron.stop().await?)
 }

@@ -37,7 +37,8 @@ pub(super) struct StatusArgs {
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     logging::command(global.verbose);
-    let url = format!("{}/api/v1/status", args.url.trim_end_matches('/'));
+    let base = format!("{}/api/v1/status", args.url.trim_end_matches('/'));
+    let url = format!("{base}{}", query(global));
     let media = match output.format {
         OutputFormat::Text => "text/plain",
         OutputFormat::Json => "application/json",
@@ -45,7 +46,11 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> R
     let answer = tokio::time::timeout(TIMEOUT, ask(&url, media))
         .await
         .map_err(|_| Failure::error(format!("{url}: no answer within {} s", TIMEOUT.as_secs())))?
-        .map_err(|error| Failure::error(format!("{url}: {error:#}")))?;
+        .map_err(|error| {
+            Failure::error(format!(
+                "{url}: {error:#}: is the daemon running, and is this its address?"
+            ))
+        })?;
     match output.format {
         OutputFormat::Text => output.data(&String::from_utf8_lossy(&answer.body))?,
         OutputFormat::Json => output.json(&serde_json::from_slice::<Value>(&answer.body)?)?,
@@ -57,6 +62,19 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> R
             "{url}: the daemon has nothing to show yet (HTTP status {status})"
         ))),
     }
+}
+
+/// Asks for what the flags narrow the command to.
+fn query(global: &Global) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(target) = &global.target {
+        query.append_pair("target", target.as_str());
+    }
+    if let Some(glob) = &global.function {
+        query.append_pair("function", &glob.to_string());
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 struct Answer {

@@ -28,7 +28,7 @@ pub struct ReadFailure {
 }
 
 /// The class of a failed read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadFailureKind {
     /// The credentials may not read it.
     AccessDenied,
@@ -58,6 +58,17 @@ impl ObservedFunction {
         }
     }
 
+    /// Returns the version that an alias runs, where it has this hash and the alias can stay with it.
+    ///
+    /// Weights are cleared by pointing the alias at a version, and that one must be able to serve.
+    pub fn kept_version(&self, alias: &ObservedAlias, sha256: CodeSha256) -> Option<Version> {
+        let FunctionVersion::Number(number) = alias.version else {
+            return None;
+        };
+        let version = self.versions.get(&number)?;
+        (version.sha256 == sha256 && (alias.routing.is_empty() || version.usable)).then_some(number)
+    }
+
     /// Returns the newest version that can serve `sha256` with `$LATEST`'s present configuration.
     ///
     /// An older snapshot with another configuration may name a role, a subnet or a secret that is
@@ -69,6 +80,19 @@ impl ObservedFunction {
             .rev()
             .find(|(_, version)| version.sha256 == sha256 && version.usable && version.config == Some(wanted))
             .map(|(number, _)| *number)
+    }
+
+    /// Returns whether publishing `$LATEST` as it is would bring back a version that cannot serve.
+    ///
+    /// Lambda makes a new version only if something was updated since the last one; else it answers with that one,
+    /// and one that has turned Inactive stays so. Uploading the same code once more counts as an update.
+    pub fn republishes_unusable(&self, sha256: CodeSha256) -> bool {
+        let twin = |version: &PublishedVersion| {
+            version.sha256 == sha256 && version.config.is_some() && version.config == self.latest.config
+        };
+        self.latest.sha256 == Some(sha256)
+            && self.reusable_version(sha256).is_none()
+            && self.versions.values().any(twin)
     }
 }
 
@@ -84,10 +108,19 @@ pub struct LatestCode {
     pub update: UpdateStatus,
     /// How the code is packed.
     pub package: PackageKind,
-    /// The instruction set, to be sent again with new code: UpdateFunctionCode's own default is x86_64.
-    pub architecture: Option<String>,
+    /// What has to be sent again with new code.
+    pub settings: CodeSettings,
     /// The configuration that a version published now would hold; `None` where it could not be read whole.
     pub config: Option<ConfigDigest>,
+}
+
+/// What UpdateFunctionCode sets along with the code, and resets where a call leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeSettings {
+    /// The instruction set; the call's own default is x86_64.
+    pub architecture: Option<String>,
+    /// The customer's key that the package is encrypted with (SourceKMSKeyArn); the call's own default is AWS's.
+    pub kms_key: Option<String>,
 }
 
 /// Where the last update of `$LATEST` stands (Lambda's LastUpdateStatus, and State while Pending).
@@ -128,7 +161,7 @@ pub struct PublishedVersion {
     pub config: Option<ConfigDigest>,
     /// What Pinfold wrote into its description, if Pinfold published it.
     pub publication: Option<Publication>,
-    /// Whether an alias may be moved to it: false while Lambda shows it Inactive, Pending or Failed.
+    /// Whether an alias may be moved to it, once it is Active: false while Lambda shows it Inactive or Failed.
     pub usable: bool,
 }
 

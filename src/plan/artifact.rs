@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::withheld::Reason;
 use crate::domain::{
-    ArtifactFailureKind, CodeSha256, DesiredArtifact, DesiredFunction, FunctionVersion, ObservedFunction, PackageKind,
-    Publication, Resolution, S3Location, TargetName, UpdateStatus, VerifiedObject,
+    ArtifactFailureKind, CodeSha256, DesiredArtifact, DesiredFunction, ObservedFunction, PackageKind, Publication,
+    Resolution, S3Location, TargetName, UpdateStatus, VerifiedObject,
 };
 
 /// What S3 answered, by location.
@@ -62,8 +62,13 @@ fn not_asked() -> Refusal {
     }
 }
 
-/// Judges one artifact.
-pub(super) fn judge(artifact: &DesiredArtifact, observed: &ObservedFunction, facts: &ArtifactFacts) -> Verdict {
+/// Judges one artifact of a function.
+pub(super) fn judge(
+    artifact: &DesiredArtifact,
+    desired: &DesiredFunction,
+    observed: &ObservedFunction,
+    facts: &ArtifactFacts,
+) -> Verdict {
     let location = &artifact.location;
     let vouched = artifact.pin.is_some_and(|pin| {
         publications(observed).any(|published| published.version == artifact.version && published.sha256 == pin)
@@ -85,14 +90,16 @@ pub(super) fn judge(artifact: &DesiredArtifact, observed: &ObservedFunction, fac
             ),
         }),
         (Ok(object), None) => match newest_publication(artifact, observed) {
-            Some(before) if before.sha256 != object.sha256 => Err(Refusal {
-                reason: Reason::ArtifactChanged,
-                message: format!(
-                    "version {} was published with sha256 {}, but {location} now has {}: give the new bytes a new \
+            Some(before) if before.sha256 != object.sha256 && !is_pinned(artifact, desired, object.sha256) => {
+                Err(Refusal {
+                    reason: Reason::ArtifactChanged,
+                    message: format!(
+                        "version {} was published with sha256 {}, but {location} now has {}: give the new bytes a new \
                      version, or pin the new sha256 in Git",
-                    artifact.version, before.sha256, object.sha256
-                ),
-            }),
+                        artifact.version, before.sha256, object.sha256
+                    ),
+                })
+            }
             Some(_) | None => Ok(object.clone()),
         },
         (Ok(object), Some(_)) => Ok(object.clone()),
@@ -107,6 +114,13 @@ pub(super) fn judge(artifact: &DesiredArtifact, observed: &ObservedFunction, fac
         object,
         vouched,
     }
+}
+
+/// Returns whether Git pins this very artifact to the hash in another place of the function: the new bytes are then meant,
+/// and what goes without a pin need not wait until they are published.
+fn is_pinned(artifact: &DesiredArtifact, desired: &DesiredFunction, sha256: CodeSha256) -> bool {
+    let same = |other: &&DesiredArtifact| other.version == artifact.version && other.location == artifact.location;
+    desired.artifacts().filter(same).any(|other| other.pin == Some(sha256))
 }
 
 /// Returns what Pinfold wrote into the versions that it published, the newest first.
@@ -136,23 +150,24 @@ pub fn lookups(desired: &DesiredFunction, observed: &ObservedFunction, facts: &A
     desired
         .artifacts()
         .filter(|artifact| !facts.contains_key(&artifact.location))
-        .filter(|artifact| upload || !judge(artifact, observed, facts).vouched)
+        .filter(|artifact| upload || !judge(artifact, desired, observed, facts).vouched)
         .map(|artifact| artifact.location.clone())
         .collect()
 }
 
 fn needs_upload(desired: &DesiredFunction, observed: &ObservedFunction, facts: &ArtifactFacts) -> bool {
     let latest = &observed.latest;
-    let hash = |artifact| judge(artifact, observed, facts).sha256;
+    let hash = |artifact| judge(artifact, desired, observed, facts).sha256;
     let code = hash(&desired.code);
     let displaced = latest.update != UpdateStatus::Successful || code.is_some_and(|code| latest.sha256 != Some(code));
     displaced
         || desired.aliases.iter().any(|(alias, artifact)| {
             let Some(wanted) = hash(artifact) else { return false };
-            let runs = match observed.aliases.get(alias).map(|found| found.version) {
-                Some(FunctionVersion::Number(number)) => observed.sha256_of(FunctionVersion::Number(number)),
-                Some(FunctionVersion::Latest) | None => None,
-            };
-            runs != Some(wanted) && latest.sha256 != Some(wanted) && observed.reusable_version(wanted).is_none()
+            let kept = observed
+                .aliases
+                .get(alias)
+                .and_then(|found| observed.kept_version(found, wanted));
+            let held = latest.sha256 == Some(wanted) && !observed.republishes_unusable(wanted);
+            kept.is_none() && !held && observed.reusable_version(wanted).is_none()
         })
 }

@@ -6,8 +6,8 @@ use super::report::State;
 use super::withheld::{Reason, Subject, Withheld};
 use super::{FunctionPlan, Policy};
 use crate::domain::{
-    CommitId, DesiredFunction, FunctionKey, FunctionVersion, Mode, ObservedFunction, ObservedState, PackageKind,
-    Suspension, UpdateStatus,
+    CommitId, DesiredFunction, FunctionKey, Mode, ObservedFunction, ObservedState, PackageKind, Suspension,
+    UpdateStatus,
 };
 use crate::drift::{self, Drift};
 
@@ -81,13 +81,18 @@ fn plan_found(
     facts: &ArtifactFacts,
     context: Context<'_>,
 ) -> FunctionPlan {
-    let drift = drift::compare(desired, observed, |artifact| judge(artifact, observed, facts).sha256);
+    let drift = drift::compare(desired, observed, |artifact| {
+        judge(artifact, desired, observed, facts).sha256
+    });
     let drifts = drift.iter().any(Drift::is_ours);
     let guard = whole_function_guard(key, desired, observed, drifts, context);
-    let code = judge(&desired.code, observed, facts);
+    let code = judge(&desired.code, desired, observed, facts);
     let needs = needs(desired, observed, facts);
-    let order::Ordered { steps, mut withheld } =
-        order::order(&needs, observed, context.revision, &desired.code.version, &code);
+    let order::Ordered { steps, mut withheld } = match observed.latest.package {
+        PackageKind::Zip => order::order(&needs, observed, context.revision, &desired.code.version, &code),
+        // Nothing was looked up for it, and nothing can be done: the guard says why.
+        PackageKind::ZipByReference | PackageKind::Image => order::Ordered::default(),
+    };
     let Some((state, stop)) = guard else {
         let state = match (steps.is_empty(), withheld.is_empty()) {
             (false, _) => State::Drifted,
@@ -196,14 +201,10 @@ fn needs<'a>(desired: &'a DesiredFunction, observed: &'a ObservedFunction, facts
         .aliases
         .iter()
         .map(|(alias, artifact)| {
-            let verdict: Verdict = judge(artifact, observed, facts);
+            let verdict: Verdict = judge(artifact, desired, observed, facts);
             let found = observed.aliases.get(alias);
             let satisfied = verdict.movable().is_ok_and(|wanted| {
-                found.is_some_and(|found| {
-                    found.routing.is_empty()
-                        && found.version != FunctionVersion::Latest
-                        && observed.sha256_of(found.version) == Some(wanted)
-                })
+                found.is_some_and(|found| found.routing.is_empty() && observed.kept_version(found, wanted).is_some())
             });
             Need {
                 alias,

@@ -6,8 +6,8 @@ use super::artifact::{Refusal, Verdict};
 use super::step::{LatestGuard, Step, VersionRef};
 use super::withheld::{Subject, Withheld};
 use crate::domain::{
-    AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredArtifact, FunctionVersion, ObservedAlias,
-    ObservedFunction, Publication, UpdateStatus,
+    AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredArtifact, ObservedAlias, ObservedFunction, Publication,
+    UpdateStatus,
 };
 
 /// One alias, what it should run, and what is known of that.
@@ -21,6 +21,7 @@ pub(super) struct Need<'a> {
 }
 
 /// The steps in their order, and what was left out.
+#[derive(Default)]
 pub(super) struct Ordered {
     pub(super) steps: Vec<Step>,
     pub(super) withheld: Vec<Withheld>,
@@ -83,12 +84,10 @@ pub(super) fn order(
 
 /// Returns the version that the alias can be pointed at without publishing anything.
 ///
-/// An alias that runs the right hash and only has weights too many keeps the version that it has.
+/// An alias that runs the right hash and only has weights too many keeps the version that it has, unless that one
+/// cannot serve.
 fn published(need: &Need<'_>, observed: &ObservedFunction, wanted: CodeSha256) -> Option<VersionRef> {
-    let keeps = need.found.and_then(|found| match found.version {
-        FunctionVersion::Number(number) if observed.sha256_of(found.version) == Some(wanted) => Some(number),
-        FunctionVersion::Number(_) | FunctionVersion::Latest => None,
-    });
+    let keeps = need.found.and_then(|found| observed.kept_version(found, wanted));
     let version = keeps.or_else(|| observed.reusable_version(wanted))?;
     Some(VersionRef::Known {
         version,
@@ -152,6 +151,10 @@ impl<'a> Work<'a> {
         let holds = self.holds;
         publishes.sort_by_key(|publish| (holds != Some(publish.sha256), is_own(publish)));
         for publish in &publishes {
+            if self.holds == Some(publish.sha256) && self.observed.republishes_unusable(publish.sha256) {
+                // It is there, but has to be uploaded again for anything new to be published from it.
+                self.holds = None;
+            }
             let ready = if is_own(publish) { Ok(()) } else { can_be_put_back(code) };
             match ready.and_then(|()| self.bring(publish.sha256, publish.version, publish.verdict)) {
                 Ok(()) => self.publish(publish),
@@ -174,13 +177,16 @@ impl<'a> Work<'a> {
         }
         let code = verdict.object()?.clone();
         let expect = match self.holds.filter(|_| self.rotated) {
-            Some(own) => LatestGuard::OwnHash(own),
+            Some(sha256) => LatestGuard::Own {
+                sha256,
+                observed: self.observed.latest.revision.clone(),
+            },
             None => LatestGuard::Revision(self.observed.latest.revision.clone()),
         };
         self.steps.push(Step::UpdateCode {
             version: version.clone(),
             code,
-            architecture: self.observed.latest.architecture.clone(),
+            settings: self.observed.latest.settings.clone(),
             expect,
         });
         self.steps.push(Step::AwaitUpdated { expect: sha256 });

@@ -6,8 +6,9 @@ use super::step::Step;
 use super::withheld::Withheld;
 use super::{FunctionPlan, Plan};
 use crate::domain::{
-    AccountId, AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredFunction, DesiredState, Fault, FunctionKey,
-    FunctionName, FunctionVersion, ObservedFunction, ObservedState, Region, Target, TargetFailure, TargetName, Version,
+    AccountId, AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredFunction, DesiredState, Fault, FunctionGlob,
+    FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, Region, Target, TargetFailure,
+    TargetName, Version,
 };
 use crate::drift::Drift;
 
@@ -257,6 +258,9 @@ pub struct Report {
     pub files: usize,
     /// Whether only some functions were asked for, so that faults elsewhere do not count.
     pub narrowed: bool,
+    /// The account of each target, as far as it was ever learnt: what a metric is labelled with also while a function
+    /// cannot be read.
+    pub accounts: BTreeMap<TargetName, AccountId>,
 }
 
 impl Report {
@@ -293,8 +297,26 @@ impl Report {
         );
         Self {
             functions: functions.into_values().collect(),
+            accounts: later.accounts,
             ..self.clone()
         }
+    }
+
+    /// Returns what the report says of one target, of functions whose names match, or of both.
+    #[must_use]
+    pub fn narrowed_to(&self, target: Option<&TargetName>, functions: Option<&FunctionGlob>) -> Self {
+        let of_target = |name: &TargetName| target.is_none_or(|target| target == name);
+        let matches = |name: &FunctionName| functions.is_none_or(|glob| glob.matches(name));
+        let mut report = self.clone();
+        report
+            .functions
+            .retain(|one| of_target(&one.key.target) && matches(&one.key.name));
+        report
+            .unmanaged
+            .retain(|one| of_target(&one.target) && matches(&one.function));
+        report.failed_targets.retain(|one| of_target(&one.target));
+        report.narrowed |= target.is_some() || functions.is_some();
+        report
     }
 
     /// Counts the functions in each state; every state has an entry.

@@ -13,11 +13,15 @@ use super::status::{Nudge, StatusBoard, Wake};
 use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, Mode, Timestamp};
 use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
 use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, PortError, PortErrorKind};
-use crate::telemetry::{GitOperation, GitRequest};
+use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 
 /// The next look at a function whose update is in progress or whose guard refused a step. Most updates are
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
 const FOLLOW_UP: Duration = Duration::from_secs(5);
+
+/// Further looks between two sweeps at the most. What is not settled by then waits for the next one: a guard that is
+/// refused for ever must not keep the rate limits busy.
+const FOLLOW_UPS: u32 = 6;
 
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -82,7 +86,7 @@ where
     pub async fn run(mut self, stop: CancellationToken) {
         self.nudge.source();
         self.nudge.sweep();
-        let mut unsettled = BTreeSet::new();
+        let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
         loop {
             let wake = tokio::select! {
                 () = stop.cancelled() => return,
@@ -95,16 +99,21 @@ where
                     changed = self.look_at_source() => changed,
                 };
             let scope = if changed || wake.sweep {
+                looks = 0;
                 Scope::default()
             } else if unsettled.is_empty() {
                 continue;
             } else {
+                looks += 1;
                 Scope {
                     only: Some(unsettled),
                     ..Scope::default()
                 }
             };
             unsettled = self.pass(&scope, &stop).await;
+            if looks >= FOLLOW_UPS {
+                unsettled.clear();
+            }
         }
     }
 
@@ -159,6 +168,7 @@ where
     /// Makes a pass. Returns the functions that are worth another look soon.
     async fn pass(&mut self, scope: &Scope, stop: &CancellationToken) -> BTreeSet<FunctionKey> {
         let Some(desired) = self.desired.take() else {
+            PassSkipped.emit(self.engine.telemetry());
             return BTreeSet::new();
         };
         let policy = PassPolicy {
@@ -172,12 +182,12 @@ where
         let Some(report) = report else { return BTreeSet::new() };
         let now = self.engine.clock().now();
         self.note_failures(&report, now);
-        let unsettled = report
-            .functions
-            .iter()
-            .filter(|function| is_unsettled(function))
-            .map(|one| one.key.clone());
-        let unsettled = unsettled.collect();
+        let unsettled = if waits_to_be_acknowledged(&report) {
+            BTreeSet::new()
+        } else {
+            let unsettled = report.functions.iter().filter(|function| is_unsettled(function));
+            unsettled.map(|function| function.key.clone()).collect()
+        };
         let report = Arc::new(match (self.status.get().report, &scope.only) {
             (Some(last), Some(_)) => last.with(report),
             (_, _) => report,
@@ -213,15 +223,13 @@ where
     fn note_failures(&mut self, report: &Report, now: Timestamp) {
         for function in &report.functions {
             match failure(function) {
-                Some((reason, why)) => {
+                Some((first, reason, why)) => {
                     let before = self
                         .backoffs
                         .get(&function.key)
                         .filter(|before| before.revision == report.revision);
                     let failures = before.map_or(0, |before| before.failures) + 1;
-                    let pause = FIRST_PAUSE
-                        .saturating_mul(1 << (failures - 1).min(16))
-                        .min(LONGEST_PAUSE);
+                    let pause = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
                     let backoff = Backoff {
                         failures,
                         until: now + pause,
@@ -235,8 +243,9 @@ where
                 None => {}
             }
         }
-        self.backoffs
-            .retain(|key, _| report.functions.iter().any(|function| function.key == *key));
+        if let Some(desired) = &self.desired {
+            self.backoffs.retain(|key, _| desired.functions.contains_key(key));
+        }
     }
 }
 
@@ -246,21 +255,38 @@ fn is_unsettled(function: &FunctionReport) -> bool {
     function.state == State::Progressing || (function.state == State::Drifted && refused())
 }
 
-/// Returns why a function's steps failed in this pass, if they did.
-fn failure(function: &FunctionReport) -> Option<(Reason, String)> {
-    let failed = function.steps.iter().find(|step| step.result == StepResult::Failed)?;
-    if function.state != State::Failed {
-        return None;
-    }
-    let why = failed
+/// Returns whether the pass would have changed too much. A look at a few of its functions would be a pass of its own,
+/// small enough to be allowed, and so what nobody has acknowledged yet would happen bit by bit.
+fn waits_to_be_acknowledged(report: &Report) -> bool {
+    report
+        .functions
+        .iter()
+        .flat_map(|function| &function.withheld)
+        .any(|withheld| withheld.reason == Reason::TooManyChanges)
+}
+
+/// Returns why a function could not be brought to what Git says in this pass, and the first pause before the next try.
+///
+/// A guard that was refused in every round is worth one more look soon. One that goes on being refused is somebody
+/// else's hold on the function, or a call that Lambda will never take: that is tried ever more seldom, as a failure is.
+fn failure(function: &FunctionReport) -> Option<(Duration, Reason, String)> {
+    let (result, first) = match function.state {
+        State::Failed => (StepResult::Failed, FIRST_PAUSE),
+        State::Drifted => (StepResult::Refused, FOLLOW_UP),
+        State::InSync | State::Progressing | State::Withheld | State::Suspended | State::Unreadable => return None,
+    };
+    let step = function.steps.iter().rfind(|step| step.result == result)?;
+    let why = step
         .message
         .clone()
-        .unwrap_or_else(|| format!("{} failed", failed.step.action()));
-    let reason = function
-        .withheld
-        .last()
-        .map_or(Reason::LastUpdateFailed, |withheld| withheld.reason);
-    Some((reason, why))
+        .unwrap_or_else(|| format!("{} was not done", step.step.action()));
+    // What else is withheld of the function has nothing to do with the step.
+    let reason = function.withheld.iter().find(|withheld| withheld.message == why);
+    Some((
+        first,
+        reason.map_or(Reason::StepFailed, |withheld| withheld.reason),
+        why,
+    ))
 }
 
 /// Returns the word of a failure's class in metrics.

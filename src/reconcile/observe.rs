@@ -7,10 +7,10 @@ use futures::StreamExt as _;
 
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
-    ReadFailureKind, Target, Version,
+    ReadFailureKind, Target, TargetName, Version,
 };
 use crate::ports::{LambdaRead, PortError, PortErrorKind, VersionList};
-use crate::telemetry::FunctionRead;
+use crate::telemetry::FunctionsUnreadable;
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
 /// 40 calls a second at some 0.3 s each keep 12 of them busy.
@@ -57,7 +57,7 @@ impl Observer {
             Ok(Vec::new())
         };
         if let Err(error) = &listed
-            && matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
+            && is_out_of_reach(error)
         {
             // Nothing else would come back either: asking for each function would only multiply the failure.
             let state = ObservedState::Unreadable(read_failure(error));
@@ -98,7 +98,6 @@ impl Observer {
                 }
             }
         }
-        FunctionRead { key, state: &state }.emit();
         state
     }
 
@@ -183,6 +182,34 @@ impl Observer {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<FunctionKey, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether nothing else would be answered either: asking on would only multiply the failure.
+pub(super) fn is_out_of_reach(error: &PortError) -> bool {
+    matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
+}
+
+/// Tells which functions of a target could not be read: once for each kind of failure, however many there are.
+pub(super) fn tell_unreadable<'a>(
+    target: &TargetName,
+    functions: impl Iterator<Item = (&'a FunctionName, &'a ObservedState)>,
+) {
+    let mut kinds: BTreeMap<ReadFailureKind, (usize, &FunctionName, &str)> = BTreeMap::new();
+    for (name, state) in functions {
+        if let ObservedState::Unreadable(failure) = state {
+            let (count, _, _) = kinds.entry(failure.kind).or_insert((0, name, &failure.message));
+            *count += 1;
+        }
+    }
+    for (count, function, error) in kinds.into_values() {
+        FunctionsUnreadable {
+            target,
+            count,
+            function,
+            error,
+        }
+        .emit();
     }
 }
 

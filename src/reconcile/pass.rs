@@ -1,19 +1,20 @@
 //! One pass over the fleet, always from full state: observe, resolve, plan and, where there is a writer, execute.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::observe::Observer;
+use super::observe::{Observer, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
-    ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState, Target,
-    TargetFailure, TargetName, Timestamp,
+    AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
+    Target, TargetFailure, TargetName, Timestamp,
 };
 use crate::plan::{
     ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, Unmanaged, plan,
 };
 use crate::ports::{Artifacts, Clock, LambdaRead};
-use crate::telemetry::{PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
+use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
 
 /// A target and the way to it.
 pub struct TargetPorts<L, A> {
@@ -74,6 +75,8 @@ pub struct Engine<L, A, C> {
     pub(super) clock: C,
     pub(super) observer: Observer,
     telemetry: Telemetry,
+    /// The account of each target, once it is configured or a function's ARN has told it. It never changes.
+    accounts: Mutex<BTreeMap<TargetName, AccountId>>,
 }
 
 /// What a pass has read.
@@ -96,6 +99,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             clock,
             observer: Observer::default(),
             telemetry,
+            accounts: Mutex::default(),
         }
     }
 
@@ -139,6 +143,19 @@ impl<L, A, C: Clock> Engine<L, A, C> {
         .emit(&self.telemetry);
     }
 
+    /// Remembers the accounts that the functions told, and returns all that were ever learnt.
+    fn learn_accounts(&self, functions: &[FunctionReport]) -> BTreeMap<TargetName, AccountId> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        for function in functions {
+            if let Some(account) = &function.account {
+                accounts
+                    .entry(function.key.target.clone())
+                    .or_insert_with(|| account.clone());
+            }
+        }
+        accounts.clone()
+    }
+
     fn elapsed(&self, since: Timestamp) -> Duration {
         (self.clock.now() - since).to_std().unwrap_or_default()
     }
@@ -151,7 +168,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let desired = narrow(desired, scope);
         let (seen, plan) = self.look(&desired, scope, policy).await;
         let functions = Report::functions_of(plan, &desired, &seen.observations, &self.targets_by_name());
-        self.finish(report(&desired, scope, seen, functions), started)
+        self.finish(&desired, scope, seen, functions, started)
     }
 
     pub(super) async fn look(&self, desired: &DesiredState, scope: &Scope, policy: &PassPolicy) -> (Seen, Plan) {
@@ -215,6 +232,10 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             .functions
             .values()
             .all(|state| matches!(state, ObservedState::Unreadable(_)));
+        // Where the whole target is away, that is told, and not once more for its functions.
+        if read.listed.is_ok() || !nothing_read {
+            tell_unreadable(&target.name, read.functions.iter());
+        }
         let mut failed_targets = Vec::new();
         let mut unmanaged = Vec::new();
         match read.listed {
@@ -237,14 +258,19 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 );
                 unmanaged.sort();
             }
-            // One refused call among answered ones leaves the list of unmanaged functions empty, no more.
-            Err(error) if nothing_read => {
+            // Where nobody answers, or nothing that was asked for can be read, the target as a whole is out of reach.
+            Err(error) if nothing_read && (!names.is_empty() || is_out_of_reach(&error)) => {
                 failed_targets.push(TargetFailure {
                     target: target.name.clone(),
                     message: error.to_string(),
                 });
             }
-            Err(_) => {}
+            // One refused call among answered ones leaves the list of unmanaged functions empty, no more.
+            Err(error) => ListingFailed {
+                target: &target.name,
+                error: &error.to_string(),
+            }
+            .emit(),
         }
         let observations: Observations = read
             .functions
@@ -277,7 +303,25 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         }
     }
 
-    pub(super) fn finish(&self, report: Report, started: Timestamp) -> Report {
+    /// Puts together what a pass came to, tells of it, and returns it.
+    pub(super) fn finish(
+        &self,
+        desired: &DesiredState,
+        scope: &Scope,
+        seen: Seen,
+        functions: Vec<FunctionReport>,
+        started: Timestamp,
+    ) -> Report {
+        let report = Report {
+            revision: desired.revision.clone(),
+            accounts: self.learn_accounts(&functions),
+            functions,
+            faults: desired.faults.clone(),
+            unmanaged: seen.unmanaged,
+            failed_targets: seen.failed_targets,
+            files: desired.files,
+            narrowed: !scope.is_whole(),
+        };
         PassFinished {
             report: &report,
             duration: self.elapsed(started),
@@ -293,16 +337,4 @@ pub(super) fn narrow(desired: &DesiredState, scope: &Scope) -> DesiredState {
     desired.functions.retain(|key, _| scope.includes_key(key));
     desired.faulty.retain(|key, _| scope.includes_key(key));
     desired
-}
-
-pub(super) fn report(desired: &DesiredState, scope: &Scope, seen: Seen, functions: Vec<FunctionReport>) -> Report {
-    Report {
-        revision: desired.revision.clone(),
-        functions,
-        faults: desired.faults.clone(),
-        unmanaged: seen.unmanaged,
-        failed_targets: seen.failed_targets,
-        files: desired.files,
-        narrowed: !scope.is_whole(),
-    }
 }

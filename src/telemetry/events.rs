@@ -6,7 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
 use super::metrics::identities;
-use crate::domain::{CommitId, FunctionKey, ObservedState, TargetFailure, Timestamp};
+use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
 use crate::plan::{FunctionReport, Report, State, StepReport, StepResult, Verdict};
 
 /// An attempt at a call to AWS came back.
@@ -128,26 +128,30 @@ impl GitRequest<'_> {
     }
 }
 
-/// A function was read, or could not be.
+/// Functions of a target could not be read, all for the same kind of reason. Told once for all of them: what keeps one
+/// function from being read often keeps a thousand.
 #[derive(Debug)]
-pub struct FunctionRead<'a> {
-    /// The function.
-    pub key: &'a FunctionKey,
-    /// What came of it.
-    pub state: &'a ObservedState,
+pub struct FunctionsUnreadable<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub function: &'a FunctionName,
+    /// What came back for that one, in one line.
+    pub error: &'a str,
 }
 
-impl FunctionRead<'_> {
-    /// Logs what could not be read.
+impl FunctionsUnreadable<'_> {
+    /// Logs it.
     pub fn emit(&self) {
-        if let ObservedState::Unreadable(failure) = self.state {
-            warn!(
-                target = %self.key.target,
-                function = %self.key.name,
-                error = failure.message,
-                "a function could not be read; nothing is concluded from that"
-            );
-        }
+        warn!(
+            target = %self.target,
+            functions = self.count,
+            function = %self.function,
+            error = self.error,
+            "functions could not be read, of which the first is named; nothing is concluded from that"
+        );
     }
 }
 
@@ -162,6 +166,26 @@ impl TargetFailed<'_> {
     /// Logs it.
     pub fn emit(&self) {
         error!(target = %self.failure.target, error = self.failure.message, "a target could not be read");
+    }
+}
+
+/// The functions of a target could be read, but not listed.
+#[derive(Debug)]
+pub struct ListingFailed<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// What came back, in one line.
+    pub error: &'a str,
+}
+
+impl ListingFailed<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        warn!(
+            target = %self.target,
+            error = self.error,
+            "the functions could not be listed, so those that Git does not name are not shown"
+        );
     }
 }
 
@@ -258,6 +282,18 @@ impl PhaseFinished {
     }
 }
 
+/// A pass was due, and no commit could be read yet.
+#[derive(Debug)]
+pub struct PassSkipped;
+
+impl PassSkipped {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.metrics.reconciles.with_label_values(&["skipped"]).inc();
+        warn!("no commit has been read yet, so nothing is compared");
+    }
+}
+
 /// A pass came to its end.
 #[derive(Debug)]
 pub struct PassFinished<'a> {
@@ -277,7 +313,10 @@ impl PassFinished<'_> {
             Verdict::Differs => "drift",
             Verdict::Incomplete => "error",
         };
-        metrics.reconciles.with_label_values(&[result]).inc();
+        // Looking again at some functions is no verdict on the fleet.
+        if !report.narrowed {
+            metrics.reconciles.with_label_values(&[result]).inc();
+        }
         let faulty: std::collections::BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics
@@ -293,7 +332,7 @@ impl PassFinished<'_> {
             metrics.git_revision.with_label_values(&[revision.as_str()]).set(1);
         }
         for function in &report.functions {
-            count_function(function, telemetry);
+            count_function(report, function, telemetry);
         }
         let count = |state: State| report.summary().get(&state).copied().unwrap_or_default();
         let changed = report
@@ -319,7 +358,7 @@ impl PassFinished<'_> {
     }
 }
 
-fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
+fn count_function(report: &Report, function: &FunctionReport, telemetry: &Telemetry) {
     let metrics = &telemetry.metrics;
     if matches!(function.state, State::Withheld | State::Unreadable | State::Failed) {
         let reason = function
@@ -328,7 +367,9 @@ fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
             .map_or("Failed", |withheld| withheld.reason.as_str());
         metrics.reconcile_errors.with_label_values(&[reason]).inc();
     }
-    for (identity, alias) in identities(function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some))) {
+    for (identity, alias) in
+        identities(report, function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some)))
+    {
         let mut results = function
             .steps
             .iter()

@@ -97,7 +97,7 @@ impl Series {
         let since = shown.since.get(&function.key).map_or(0.0, seconds);
         let in_sync = shown.in_sync.get(&function.key).map_or(0.0, seconds);
         let aliases = std::iter::once(None).chain(function.aliases.iter().map(Some));
-        for (identity, alias) in identities(function).zip(aliases) {
+        for (identity, alias) in identities(&shown.report, function).zip(aliases) {
             let labels: Vec<&str> = identity.iter().map(String::as_str).collect();
             let drifts = |kind| function.drift.iter().any(|drift| concerns(drift, alias) == Some(kind));
             for kind in KINDS {

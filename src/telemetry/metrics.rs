@@ -140,7 +140,11 @@ impl Metrics {
 
     /// Gives every function of the report its series, and takes away those of functions that are gone.
     pub(super) fn keep_syncs_of(&self, report: &Report) {
-        let mut current: Vec<[String; 5]> = report.functions.iter().flat_map(identities).collect();
+        let mut current: Vec<[String; 5]> = report
+            .functions
+            .iter()
+            .flat_map(|function| identities(report, function))
+            .collect();
         current.sort();
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for identity in known.iter().filter(|identity| current.binary_search(identity).is_err()) {
@@ -164,14 +168,21 @@ fn labels<'a>(identity: &'a [String; 5], result: &'a str) -> [&'a str; 6] {
 }
 
 /// Returns the label values of `$LATEST` and of every alias that Git names.
-pub(super) fn identities(function: &FunctionReport) -> impl Iterator<Item = [String; 5]> {
+pub(super) fn identities<'a>(
+    report: &'a Report,
+    function: &'a FunctionReport,
+) -> impl Iterator<Item = [String; 5]> + use<'a> {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let account = function
+        .account
+        .as_ref()
+        .or_else(|| report.accounts.get(&function.key.target));
     std::iter::once("$LATEST")
         .chain(function.aliases.iter().map(AliasName::as_str))
         .map(move |alias| {
             [
                 function.key.target.to_string(),
-                text(function.account.as_ref().map(AccountId::as_str)),
+                text(account.map(AccountId::as_str)),
                 text(function.region.as_ref().map(Region::as_str)),
                 function.key.name.to_string(),
                 alias.to_owned(),

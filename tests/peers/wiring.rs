@@ -11,8 +11,8 @@ use pinfold::adapters::clock::SystemClock;
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
 use pinfold::domain::{
-    AliasName, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, Target, Timestamp, VerifiedObject,
-    Version,
+    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, Target, Timestamp,
+    VerifiedObject, Version,
 };
 use pinfold::ports::{
     Clock, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, Qualifier, VersionList, VersionSnapshot,
@@ -138,11 +138,11 @@ impl LambdaWrite for Meddled {
         &self,
         name: &FunctionName,
         code: &VerifiedObject,
-        architecture: Option<&str>,
+        settings: &CodeSettings,
         guard: &RevisionId,
     ) -> Result<Option<CodeSha256>, PortError> {
         self.meddler.now(Before::UpdateCode).await;
-        self.inner.update_code(name, code, architecture, guard).await
+        self.inner.update_code(name, code, settings, guard).await
     }
 
     async fn publish(

@@ -1,8 +1,10 @@
-//! Artifacts whose hash S3 does not say: they are read once, and remembered.
+//! Artifacts: those whose hash S3 does not say, which are read once, and those of which there are several versions.
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 
-use crate::world::{BUCKET, World, zip};
+use pinfold::sandbox::Effect;
+
+use crate::world::{BUCKET, Setup, World, zip};
 
 const KEY: &str = "api/3.0.0.zip";
 
@@ -87,4 +89,65 @@ async fn upload_in_parts(world: &mut World) -> String {
     let done = done.send().await.unwrap();
     world.names.insert(done.version_id.unwrap(), format!("object:{KEY}"));
     done.checksum_sha256.unwrap()
+}
+
+#[tokio::test]
+async fn an_object_version_in_git_is_the_one_that_counts() {
+    let mut world = World::settled().await;
+    let first = world
+        .names
+        .iter()
+        .find(|(_, name)| *name == "object:api/1.0.0.zip")
+        .unwrap()
+        .0
+        .clone();
+    world.upload("api", "1.0.0", "rebuilt");
+    let told = world.told(&world.plan().await);
+    assert_eq!(told.matches("ArtifactChanged").count(), 2, "{told}");
+    world.manifest("api", &format!("version: \"1.0.0\"\nobjectVersion: {first}\n"));
+    assert_eq!(world.told(&world.plan().await), "inSync true\n  api InSync");
+    world.manifest("api", "version: \"1.0.0\"\nobjectVersion: 3HL4kqtJvjVBH40N\n");
+    insta::assert_snapshot!(world.told(&world.plan().await), @r#"
+    inSync false
+      api Withheld
+        withheld {"alias":"live","message":"version 1.0.0: S3 does not know s3://artifacts/api/1.0.0.zip (object version 3HL4kqtJvjVBH40N): correct `objectVersion`, or leave it out","reason":"ArtifactNotFound"}
+        withheld {"alias":"$LATEST","message":"version 1.0.0: S3 does not know s3://artifacts/api/1.0.0.zip (object version 3HL4kqtJvjVBH40N): correct `objectVersion`, or leave it out","reason":"ArtifactNotFound"}
+    "#);
+}
+
+#[tokio::test]
+async fn bytes_that_change_between_the_look_and_the_upload_are_not_published() {
+    let mut world = World::with(Setup {
+        versioned: false,
+        ..Setup::default()
+    })
+    .await;
+    world.function("api", "1.1.0");
+    world.name_hash("rebuilt");
+    world.inject("UpdateFunctionCode", Effect::Delay { ms: 1_000 });
+    let (report, ()) = tokio::join!(world.apply(), async {
+        world.until_called("HeadObject").await;
+        world
+            .sandbox
+            .put_object(BUCKET, "api/1.1.0.zip", zip("rebuilt"), true)
+            .unwrap();
+        world.delayed("UpdateFunctionCode").await;
+    });
+    insta::assert_snapshot!(world.told(&report), @r#"
+    inSync false
+      api Failed
+        drift {"alias":"$LATEST","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"code","live":{"codeSha256":"sha:rebuilt","functionVersion":"$LATEST"}}
+        drift {"alias":"live","desired":{"codeSha256":"sha:1.1.0","version":"1.1.0"},"kind":"alias","live":{"codeSha256":"sha:1.0.0","functionVersion":"1"}}
+        step {"action":"UpdateCode","alias":"$LATEST","artifact":"s3://artifacts/api/1.1.0.zip","codeSha256":"sha:1.1.0","message":"s3://artifacts/api/1.1.0.zip was sha:1.1.0 when it was looked up, but Lambda took sha:rebuilt: nothing is published from it","objectVersion":null,"result":"failed","version":"1.1.0"}
+        step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","message":"UpdateCode before it was not done","result":"skipped"}
+        step {"action":"PublishVersion","codeSha256":"sha:1.1.0","message":"UpdateCode before it was not done","result":"skipped","to":null,"version":"1.1.0"}
+        step {"action":"MoveAlias","alias":"live","from":"1","message":"UpdateCode before it was not done","result":"skipped","to":null}
+    "#);
+    insta::assert_snapshot!(world.live(), @r"
+    live:
+      api
+        $LATEST sha:rebuilt
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        live -> 1
+    ");
 }

@@ -4,9 +4,15 @@
 //! reaches beyond the loopback, and nothing waits: the clock is turned by whoever sleeps on it.
 
 #[cfg(test)]
+mod aliases;
+#[cfg(test)]
 mod artifacts;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod calm;
+#[cfg(test)]
+mod daemon;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
@@ -16,9 +22,13 @@ mod json;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
-mod origin;
+mod paging;
+#[cfg(test)]
+mod partly;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod repository;
 #[cfg(test)]
 mod revert;
 #[cfg(test)]

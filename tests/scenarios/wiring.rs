@@ -5,15 +5,17 @@ use std::time::Duration;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use chrono::DateTime;
-use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::aws::{Access, Connection, Limiters, Limits, connect};
+use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
-use pinfold::domain::{Target, Timestamp};
+use pinfold::domain::{ForcePush, Target, Timestamp};
 use pinfold::ports::Clock;
 use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::sandbox::ManualClock;
 use pinfold::telemetry::Telemetry;
 
+use crate::repository::Origin;
 use crate::world::{REGION, World};
 
 /// Pinfold, as it works on a world.
@@ -21,7 +23,7 @@ pub(crate) type TestEngine = Engine<LambdaWriter, S3Artifacts, TestClock>;
 
 /// The sandbox's clock, for Pinfold too: whoever sleeps turns it, so nobody waits.
 #[derive(Debug, Clone)]
-pub(crate) struct TestClock(ManualClock);
+pub(crate) struct TestClock(pub(crate) ManualClock);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -36,6 +38,17 @@ impl Clock for TestClock {
 
 /// Wires an engine as the command line does, with limits so high that they never hold anything back.
 pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> TestEngine {
+    let (target, connection, telemetry) = way(url, globs).await;
+    let ports = TargetPorts {
+        target,
+        lambda: LambdaWriter::new(&connection, &telemetry),
+        artifacts: S3Artifacts::new(&connection, &telemetry),
+    };
+    Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
+}
+
+/// The target of every world, and the way to it.
+pub(crate) async fn way(url: &str, globs: &[String]) -> (Target, Connection, Telemetry) {
     let target = Target {
         name: "prod".parse().unwrap(),
         path: "prod".to_owned(),
@@ -56,13 +69,21 @@ pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> 
         s3_endpoint_url: None,
     };
     let connection = connect(&access, &mut limiters).await;
-    let telemetry = Telemetry::new().unwrap();
-    let ports = TargetPorts {
-        target,
-        lambda: LambdaWriter::new(&connection, &telemetry),
-        artifacts: S3Artifacts::new(&connection, &telemetry),
-    };
-    Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
+    (target, connection, Telemetry::new().unwrap())
+}
+
+/// Opens a repository as Pinfold does.
+pub(crate) fn git_source(origin: &Origin) -> GitSource {
+    GitSource::new(GitSettings {
+        url: origin.path().parse().unwrap(),
+        branch: "main".parse().unwrap(),
+        auth: GitAuth::default(),
+        ca_file: None,
+        timeout: Duration::from_mins(1),
+        cache_dir: None,
+        force_push: ForcePush::Allow,
+    })
+    .unwrap()
 }
 
 impl World {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use pinfold::domain::Mode;
+use serde_json::json;
 
-use crate::world::{Setup, World, sha};
+use crate::world::{Setup, World, sha, zip};
 
 #[tokio::test]
 async fn a_function_that_does_not_exist_is_not_created() {
@@ -237,7 +238,13 @@ async fn a_name_outside_the_targets_globs_is_not_even_read() {
       worker
         $LATEST sha:placeholder
     "#);
-    assert!(world.sandbox.calls().iter().all(|call| call.resource != "worker"));
+    assert!(
+        world
+            .sandbox
+            .calls()
+            .iter()
+            .all(|call| !call.resource.contains("worker"))
+    );
 }
 
 #[tokio::test]
@@ -261,5 +268,52 @@ async fn a_function_that_two_files_claim_is_left_alone() {
         $LATEST sha:1.0.0
         1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
         live -> 1
+    "#);
+}
+
+#[tokio::test]
+async fn a_function_whose_code_stays_in_s3_is_not_turned_into_a_copy() {
+    let mut world = World::settled().await;
+    let object = world
+        .sandbox
+        .put_object("artifacts", "api/ref.zip", zip("ref"), true)
+        .unwrap();
+    let input = json!({
+        "FunctionName": "api", "S3Bucket": "artifacts", "S3Key": "api/ref.zip", "S3ObjectVersion": object,
+        "S3ObjectStorageMode": "REFERENCE",
+    });
+    world.aws.call("UpdateFunctionCode", input).unwrap();
+    world.name_hash("ref");
+    world.function("api", "1.1.0");
+    insta::assert_snapshot!(world.story().await, @r#"
+    plan: inSync false
+      api Withheld
+        withheld {"alias":null,"message":"its code stays in S3 by reference (S3ObjectStorageMode REFERENCE), which an update by Pinfold would turn into a copy: remove the manifest, or have the function keep a copy","reason":"UnsupportedPackage"}
+    writes: none
+    after: as planned
+    live:
+      api
+        $LATEST sha:ref
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        live -> 1
+    "#);
+}
+
+#[tokio::test]
+async fn what_s3_does_not_let_read_is_withheld_and_nothing_else() {
+    let mut world = World::with(Setup {
+        functions: &["api", "worker"],
+        ..Setup::default()
+    })
+    .await;
+    world.function("api", "1.1.0");
+    world.manifest("worker", &format!("version: \"1.0.0\"\nsha256: {}\n", sha("1.0.0")));
+    world.refuse("HeadObject", 403, 0);
+    insta::assert_snapshot!(world.told(&world.plan().await), @r#"
+    inSync false
+      api Withheld
+        withheld {"alias":"live","message":"version 1.1.0: HeadObject s3://artifacts/api/1.1.0.zip: HTTP status 403: grant s3:GetObject and s3:GetObjectVersion, and s3:ListBucket so that S3 can say what is missing","reason":"ArtifactUnreadable"}
+        withheld {"alias":"$LATEST","message":"version 1.1.0: HeadObject s3://artifacts/api/1.1.0.zip: HTTP status 403: grant s3:GetObject and s3:GetObjectVersion, and s3:ListBucket so that S3 can say what is missing","reason":"ArtifactUnreadable"}
+      worker InSync
     "#);
 }

@@ -2,6 +2,7 @@
 //! command line wires it. Brings the world to rest; what differs from then on is the scenario's.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,11 +18,14 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::origin::Origin;
-use crate::wiring::{TestEngine, engine};
+use crate::repository::Origin;
+use crate::wiring::{TestEngine, engine, git_source};
 
 /// Every artifact version that a bucket of these worlds holds for every function.
 const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "2.0.0-rc.1"];
+
+/// How long a scenario waits for what does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The bucket with versioning that the defaults name.
 pub(crate) const BUCKET: &str = "artifacts";
@@ -111,7 +115,7 @@ impl World {
             policy: PassPolicy::default(),
             names: BTreeMap::from([(url.clone(), "http://sandbox".to_owned())]),
             folder: tempfile::tempdir().unwrap(),
-            git: origin.as_ref().map(Origin::source),
+            git: origin.as_ref().map(git_source),
             engine: engine(&url, &globs, &clock).await,
             sandbox,
             clock,
@@ -181,6 +185,11 @@ impl World {
         self.commit();
     }
 
+    /// The folder of the desired-state tree.
+    pub(crate) fn tree(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Removes a file of the desired-state tree.
     pub(crate) fn remove(&mut self, path: &str) {
         std::fs::remove_file(self.folder.path().join(path)).unwrap();
@@ -226,13 +235,13 @@ impl World {
     /// Goes on as a new process, which remembers nothing.
     pub(crate) async fn restart(&mut self) {
         self.engine = engine(&self.url, &self.globs, &self.clock).await;
-        self.git = self.origin.as_ref().map(Origin::source);
+        self.git = self.origin.as_ref().map(git_source);
     }
 
     pub(crate) async fn desired(&self) -> DesiredState {
         match &self.git {
             Some(git) => self.load(git).await,
-            None => self.load(&FolderSource::new(self.folder.path())).await,
+            None => self.load(&FolderSource::new(self.tree())).await,
         }
     }
 
@@ -259,6 +268,17 @@ impl World {
             .expect("nobody stops the pass")
     }
 
+    /// The same, stopped when the sandbox has answered a call of an operation.
+    pub(crate) async fn apply_until_called(&self, operation: &str) -> Option<Report> {
+        let desired = self.desired().await;
+        let (scope, stop) = (Scope::default(), CancellationToken::new());
+        let (report, ()) = tokio::join!(self.engine.apply(&desired, &scope, &self.policy, &stop), async {
+            self.until_called(operation).await;
+            stop.cancel();
+        });
+        report
+    }
+
     /// Returns the calls that write, be they carried out or refused.
     pub(crate) fn writes(&self) -> Vec<Call> {
         let mut calls = self.sandbox.calls();
@@ -271,17 +291,25 @@ impl World {
 
     /// Waits until the sandbox has answered a call of an operation.
     pub(crate) async fn until_called(&self, operation: &str) {
-        while self.sandbox.calls().iter().all(|call| call.operation != operation) {
-            tokio::task::yield_now().await;
-        }
+        until(|| self.called(operation)).await;
+    }
+
+    /// Waits until the sandbox has answered this many calls that write.
+    pub(crate) async fn until_written(&self, count: usize) {
+        until(|| self.writes().len() >= count).await;
     }
 
     /// Turns the clock until a delayed call is carried out.
     pub(crate) async fn delayed(&self, operation: &str) {
-        while self.sandbox.calls().iter().all(|call| call.operation != operation) {
+        until(|| {
             self.clock.advance(Duration::from_secs(1));
-            tokio::task::yield_now().await;
-        }
+            self.called(operation)
+        })
+        .await;
+    }
+
+    fn called(&self, operation: &str) -> bool {
+        self.sandbox.calls().iter().any(|call| call.operation == operation)
     }
 
     /// Returns the names of the functions that there are.
@@ -311,6 +339,18 @@ impl World {
         };
         self.sandbox.inject(sandbox::Fault::on(operation, effect).times(times));
     }
+}
+
+/// Lets the others go on until something is so. Only a scenario that has failed already has to give up.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("it never came to that");
 }
 
 /// A zip whose content is told by `tag`.

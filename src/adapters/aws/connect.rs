@@ -64,8 +64,8 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Limiters {
     limits: Limits,
-    /// By whose credentials, Region and endpoint: targets that agree in these share AWS's buckets.
-    pairs: BTreeMap<(String, String, String), (Limiter, Limiter)>,
+    /// By whose quotas they are.
+    pairs: BTreeMap<String, (Limiter, Limiter)>,
 }
 
 impl Limiters {
@@ -78,23 +78,9 @@ impl Limiters {
     }
 
     /// Returns the limiters for GetFunction and for everything else.
-    fn pair(&mut self, access: &Access) -> (Limiter, Limiter) {
-        let who = access
-            .account
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| access.role_arn.clone());
-        let key = (
-            who.unwrap_or_default(),
-            access.region.to_string(),
-            access
-                .endpoint_url
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        );
+    fn pair(&mut self, owner: &str) -> (Limiter, Limiter) {
         let limits = self.limits;
-        let pair = self.pairs.entry(key).or_insert_with(|| {
+        let pair = self.pairs.entry(owner.to_owned()).or_insert_with(|| {
             let limiter = |per_second, burst| Limiter::new(Rate { per_second, burst });
             (
                 limiter(limits.get_function_per_second, FUNCTION_BURST),
@@ -105,11 +91,30 @@ impl Limiters {
     }
 }
 
+impl Access {
+    /// Names whose quotas calls use up: the account (or that of the role, where none is configured), the Region
+    /// and the endpoint. Targets that agree in these share AWS's buckets.
+    fn owner(&self) -> String {
+        // A role is of the account in its ARN (arn:aws:iam::ACCOUNT:role/NAME), and two roles of one account share that
+        // account's buckets.
+        let of_role = || self.role_arn.as_ref()?.split(':').nth(4).map(str::to_owned);
+        let who = self.account.as_ref().map(ToString::to_string).or_else(of_role);
+        let endpoint = self.endpoint_url.as_ref().map(ToString::to_string);
+        format!(
+            "{} {} {}",
+            who.unwrap_or_default(),
+            self.region,
+            endpoint.unwrap_or_default()
+        )
+    }
+}
+
 /// The way to one target.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub(crate) sdk: SdkConfig,
     pub(crate) http: SharedHttpClient,
+    pub(crate) owner: String,
     /// For GetFunction.
     pub(crate) function_limiter: Limiter,
     /// For every other call to Lambda.
@@ -121,6 +126,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Names whose quotas calls use up.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Says where calls go, for messages.
     pub(crate) fn place(&self) -> String {
         let region = self.sdk.region().map_or("no Region", |region| region.as_ref());
@@ -169,7 +179,8 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
         let credentials = SharedCredentialsProvider::new(provider.build().await);
         sdk = sdk.into_builder().credentials_provider(credentials).build();
     }
-    let (function_limiter, control_limiter) = limiters.pair(access);
+    let owner = access.owner();
+    let (function_limiter, control_limiter) = limiters.pair(&owner);
     // The environment may name an endpoint too (AWS_ENDPOINT_URL); the SDK has read it.
     let s3_endpoint = access
         .s3_endpoint_url
@@ -179,6 +190,7 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
     Connection {
         sdk,
         http,
+        owner,
         function_limiter,
         control_limiter,
         s3_endpoint,
@@ -197,4 +209,35 @@ fn http_client() -> SharedHttpClient {
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_has_one_pair_of_limiters_whichever_way_it_is_named() {
+        let access = |account: Option<&str>, role: Option<&str>| Access {
+            region: "us-east-1".parse().unwrap(),
+            account: account.map(|account| account.parse().unwrap()),
+            role_arn: role.map(str::to_owned),
+            external_id: None,
+            endpoint_url: None,
+            s3_endpoint_url: None,
+        };
+        let mut limiters = Limiters::new(Limits {
+            get_function_per_second: 40.0,
+            control_plane_per_second: 5.0,
+        });
+        for one in [
+            access(Some("111111111111"), None),
+            access(None, Some("arn:aws:iam::111111111111:role/a")),
+            access(None, Some("arn:aws:iam::111111111111:role/b")),
+        ] {
+            let _ = limiters.pair(&one.owner());
+        }
+        assert_eq!(limiters.pairs.len(), 1);
+        let _ = limiters.pair(&access(None, Some("arn:aws:iam::222222222222:role/a")).owner());
+        assert_eq!(limiters.pairs.len(), 2);
+    }
 }

@@ -152,7 +152,51 @@ impl HttpConnector for LimitedConnector {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+
+    /// Answers every request at once.
+    #[derive(Debug)]
+    struct Prompt;
+
+    impl HttpConnector for Prompt {
+        fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+            let status = 200.try_into().unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))
+        }
+    }
+
+    impl HttpClient for Prompt {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(Prompt)
+        }
+    }
+
+    fn connector(limiter: &Limiter) -> SharedHttpConnector {
+        let telemetry = Telemetry::new().unwrap();
+        let client = Limited::client(SharedHttpClient::new(Prompt), limiter.clone(), "lambda", telemetry);
+        let components = RuntimeComponentsBuilder::for_tests().build().unwrap();
+        client.http_connector(&HttpConnectorSettings::builder().build(), &components)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_of_all_clients_together_keep_to_the_rate() {
+        let limiter = Limiter::new(Rate {
+            per_second: 5.0,
+            burst: 3,
+        });
+        let (one, other) = (connector(&limiter), connector(&limiter));
+        let before = tokio::time::Instant::now();
+        for _ in 0..10 {
+            one.call(HttpRequest::empty()).await.unwrap();
+            other.call(HttpRequest::empty()).await.unwrap();
+        }
+        // Three at once, then seventeen at five a second; the paused clock makes this exact.
+        assert_eq!(before.elapsed().as_millis(), 17 * 200);
+    }
 
     #[test]
     fn every_rate_that_the_configuration_takes_has_a_limiter() {

@@ -1,11 +1,9 @@
 //! A Git repository to read the desired state from: bare, in a temporary folder, deaf to the developer's own settings.
+//! The command-line tests use it too.
 
 use std::path::Path;
-use std::time::Duration;
 
 use git2::{Repository, RepositoryInitOptions, Signature, Time};
-use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
-use pinfold::domain::ForcePush;
 use tempfile::TempDir;
 
 /// A repository with the branch `main`.
@@ -22,18 +20,9 @@ impl Origin {
         Self { folder }
     }
 
-    /// Opens it as Pinfold does.
-    pub(crate) fn source(&self) -> GitSource {
-        GitSource::new(GitSettings {
-            url: self.folder.path().to_str().unwrap().parse().unwrap(),
-            branch: "main".parse().unwrap(),
-            auth: GitAuth::default(),
-            ca_file: None,
-            timeout: Duration::from_mins(1),
-            cache_dir: None,
-            force_push: ForcePush::Allow,
-        })
-        .unwrap()
+    /// Where it is.
+    pub(crate) fn path(&self) -> &str {
+        self.folder.path().to_str().unwrap()
     }
 
     /// Commits a folder as it is. Returns the commit.

@@ -1,0 +1,183 @@
+//! `pinfold run` as a child process: its probes, metrics and status, a commit that it picks up, and its end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::command::{Home, Running, http, url};
+use crate::fleet::{CONFIG, Fleet, sha};
+
+/// Between two looks at a daemon, which is a process of its own and tells nobody when it is done.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Looks until a test gives up.
+const LOOKS: usize = 4000;
+
+struct Daemon {
+    running: Running,
+    url: String,
+}
+
+fn start(home: &Home) -> Daemon {
+    let mut running = home.start(&["run", "--config", CONFIG]);
+    let url = url(&running.stderr_until("listening on"));
+    Daemon { running, url }
+}
+
+impl Daemon {
+    fn get(&self, path: &str) -> (u16, String) {
+        http("GET", &format!("{}{path}", self.url), "")
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/api/v1/status").1).unwrap()
+    }
+
+    /// Waits until the daemon shows something. Only a test that has failed already has to give up.
+    fn until(&self, shows: impl Fn(&Self) -> bool) {
+        for _ in 0..LOOKS {
+            if shows(self) {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        panic!("the daemon never came to that: {:#}", self.status());
+    }
+}
+
+#[test]
+fn the_daemon_brings_the_fleet_in_sync_shows_it_and_ends_with_0() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    assert_eq!(daemon.get("/livez"), (200, "ok\n".to_owned()));
+    daemon.running.stderr_until("a pass is complete");
+    daemon.until(|daemon| daemon.get("/readyz").0 == 200);
+
+    let status = daemon.status();
+    assert_eq!(
+        (status["schemaVersion"].as_u64(), status["inSync"].as_bool()),
+        (Some(1), Some(true))
+    );
+    assert_eq!(status["summary"]["inSync"], 2);
+    let steps = status["functions"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["result"] == "done"), "{steps:#?}");
+    assert_eq!(fleet.served("api", "live"), sha("1.0.0"));
+
+    let (code, function) = daemon.get("/api/v1/functions/prod/api");
+    assert_eq!(
+        (code, serde_json::from_str::<Value>(&function).unwrap()),
+        (200, status["functions"][0].clone())
+    );
+    assert_eq!(daemon.get("/api/v1/functions/prod/ghost").0, 404);
+    let (code, page) = daemon.get("/");
+    assert!(code == 200 && page.contains("<html") && page.contains("api"), "{page}");
+
+    let (code, metrics) = daemon.get("/metrics");
+    assert_eq!(code, 200);
+    for line in [
+        "pinfold_build_info{",
+        "pinfold_function_drifted{",
+        "pinfold_function_live_version{",
+        "pinfold_syncs_total{",
+        "pinfold_reconciles_total{result=\"ok\"} 1",
+        "pinfold_aws_requests_total{operation=\"GetFunction\",result=\"ok\",service=\"lambda\"}",
+        "pinfold_git_last_success_timestamp_seconds ",
+        "pinfold_manifests{state=\"valid\"} 3",
+    ] {
+        assert!(
+            metrics.lines().any(|found| found.starts_with(line)),
+            "{line} is not in\n{metrics}"
+        );
+    }
+
+    let shown = fleet.home.run(&["status", "--url", &daemon.url]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    assert!(shown.stdout.contains("2 in sync"), "{}", shown.stdout);
+    let shown = fleet.home.run(&["status", "--url", &daemon.url, "-o", "json"]);
+    assert_eq!(shown.json()["functions"], daemon.status()["functions"]);
+
+    let (ended, _) = daemon.running.terminate();
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn a_commit_is_live_without_anything_else_being_done() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    let commit = fleet.commit("api", "1.1.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    assert_eq!(daemon.status()["inSync"], true);
+    assert_eq!(fleet.served("api", "live"), sha("1.1.0"));
+    assert_eq!(fleet.served("worker", "live"), sha("1.0.0"));
+}
+
+#[test]
+fn a_broken_commit_is_told_and_what_is_live_stays() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    fleet.home.file("tree/prod/api.yaml", "name: api\n");
+    let commit = fleet.commit("worker", "1.1.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    let status = daemon.status();
+    assert_eq!(status["summary"]["withheld"], 1);
+    assert_eq!(status["functions"][0]["withheld"][0]["reason"], "InvalidManifest");
+    assert_eq!(fleet.served("api", "live"), sha("1.0.0"));
+    assert_eq!(fleet.served("worker", "live"), sha("1.1.0"));
+    assert_eq!(fleet.home.run(&["status", "--url", &daemon.url]).code, 1);
+}
+
+#[test]
+fn a_daemon_without_its_repository_lives_and_is_not_ready() {
+    let fleet = Fleet::new();
+    let config = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+    let elsewhere = config.replace(fleet.origin.path(), "./nowhere.git");
+    fleet.home.file(CONFIG, &elsewhere);
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("could not be read");
+    daemon.until(|daemon| daemon.status()["sourceError"].is_string());
+    assert_eq!(daemon.get("/livez").0, 200);
+    let (code, why) = daemon.get("/readyz");
+    assert!(code == 503 && why.contains("nowhere.git"), "{code} {why}");
+    assert_eq!(fleet.home.run(&["status", "--url", &daemon.url]).code, 2);
+    let (ended, _) = daemon.running.terminate();
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn the_log_is_json_lines_that_read_alone() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    let line = daemon.running.stderr_until("a pass is complete");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["message"], "a pass is complete");
+    assert_eq!(
+        (line["functions"].as_u64(), line["in_sync"].as_u64()),
+        (Some(2), Some(2))
+    );
+    assert!(line["duration_ms"].is_u64(), "{line}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error() {
+    let fleet = Fleet::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+    fleet.home.file(CONFIG, &config.replace("127.0.0.1:0", &address));
+    let outcome = fleet.home.run(&["run", "--config", CONFIG]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    insta::assert_snapshot!(outcome.stderr.replace(&address, "ADDRESS"), @r"error: cannot listen on ADDRESS: Address already in use (os error 98)");
+}
+
+#[test]
+fn a_sandbox_ends_with_0_when_it_is_asked_to() {
+    let home = Home::new();
+    let mut sandbox = home.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let url = url(&sandbox.stdout_line());
+    assert_eq!(http("GET", &format!("{url}/_sandbox/health"), "").0, 200);
+    let (ended, rest) = sandbox.terminate();
+    assert_eq!((ended.code(), rest.as_str()), (Some(0), ""));
+}

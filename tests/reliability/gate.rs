@@ -1,0 +1,307 @@
+//! A gate before every call of an engine: calls go through one at a time, when a schedule says so. It also takes the
+//! engine's life at a chosen call, and keeps a record of what went through. It decides nothing about the world.
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use pinfold::domain::{
+    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, Resolution, RevisionId, S3Location,
+    VerifiedObject, Version,
+};
+use pinfold::ports::{
+    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, Qualifier, VersionList, VersionSnapshot,
+};
+
+/// The moment of a call at which a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before the call.
+    Before,
+    /// The call took effect, and nobody received the reply.
+    AfterEffect,
+    /// The reply was received, and nothing was done about it.
+    AfterReply,
+    /// The call is on its way: it takes effect when somebody says so, long after the process is gone.
+    InFlight,
+}
+
+/// A call that writes, with all that it says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Write {
+    Update(FunctionName, VerifiedObject, CodeSettings, RevisionId),
+    Publish(FunctionName, CodeSha256, Publication),
+    Create(FunctionName, AliasName, Version),
+    Move(FunctionName, AliasName, Version, RevisionId),
+}
+
+/// A call that came through.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Passed {
+    pub(crate) name: String,
+    pub(crate) write: Option<Write>,
+    /// Whether it succeeded; `None` while that is not known.
+    pub(crate) succeeded: Option<bool>,
+    /// Whether it was about to replace what the engine had not read.
+    pub(crate) unseen: bool,
+}
+
+/// Looks at the world right before a write, and says whether it would replace what is not among the guards read.
+pub(crate) type Witness = Box<dyn Fn(&Write, &BTreeSet<RevisionId>) -> bool + Send>;
+
+/// What an engine's calls have to pass. Clones are the same gate.
+#[derive(Clone, Default)]
+pub(crate) struct Gate {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Whether every call goes through without being let.
+    open: bool,
+    tickets: usize,
+    waiting: Vec<Waker>,
+    passed: Vec<Passed>,
+    /// Guards that the engine has read: of aliases and of `$LATEST`.
+    seen: BTreeSet<RevisionId>,
+    death: Option<(usize, Moment)>,
+    dead: bool,
+    in_flight: Option<Write>,
+    witness: Option<Witness>,
+}
+
+impl Gate {
+    /// A gate that lets everything through, and records it.
+    pub(crate) fn open() -> Self {
+        let gate = Self::default();
+        gate.lock().open = true;
+        gate
+    }
+
+    /// Has the engine die at its `k`-th call, counted from 0.
+    pub(crate) fn dying(self, k: usize, moment: Moment) -> Self {
+        self.lock().death = Some((k, moment));
+        self
+    }
+
+    /// Has somebody look at the world before each write.
+    pub(crate) fn watched(self, witness: Witness) -> Self {
+        self.lock().witness = Some(witness);
+        self
+    }
+
+    pub(crate) fn passed(&self) -> Vec<Passed> {
+        self.lock().passed.clone()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().passed.len()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().dead
+    }
+
+    /// Returns the write that was on its way when the engine died.
+    pub(crate) fn in_flight(&self) -> Option<Write> {
+        self.lock().in_flight.clone()
+    }
+
+    /// Forgets the record, for the next pass.
+    pub(crate) fn forget(&self) {
+        self.lock().passed.clear();
+    }
+
+    /// Lets one call through.
+    pub(crate) fn admit(&self) {
+        let mut shared = self.lock();
+        shared.tickets += 1;
+        shared.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Returns whether the call that was let through has gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().tickets == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits to be let through. Returns the call's number.
+    async fn enter(&self, name: String, write: Option<Write>) -> usize {
+        let mut entry = Some((name, write));
+        poll_fn(|context| {
+            let mut shared = self.lock();
+            if shared.dead || (shared.tickets == 0 && !shared.open) {
+                shared.waiting.push(context.waker().clone());
+                return Poll::Pending;
+            }
+            shared.tickets = shared.tickets.saturating_sub(1);
+            let number = shared.passed.len();
+            let (name, write) = entry.take().unwrap();
+            match shared.death {
+                Some((k, Moment::Before)) if k == number => shared.dead = true,
+                Some((k, Moment::InFlight)) if k == number => {
+                    shared.dead = true;
+                    shared.in_flight.clone_from(&write);
+                }
+                Some(_) | None => {}
+            }
+            if shared.dead {
+                return Poll::Pending;
+            }
+            let unseen = match (&write, &shared.witness) {
+                (Some(write), Some(witness)) => witness(write, &shared.seen),
+                (_, _) => false,
+            };
+            shared.passed.push(Passed {
+                name,
+                write,
+                succeeded: None,
+                unseen,
+            });
+            Poll::Ready(number)
+        })
+        .await
+    }
+
+    /// Takes the reply, unless the process is gone by then.
+    async fn leave(&self, number: usize, succeeded: bool) {
+        {
+            let mut shared = self.lock();
+            shared.passed[number].succeeded = Some(succeeded);
+            let dies = |(k, moment)| k == number && matches!(moment, Moment::AfterEffect | Moment::AfterReply);
+            shared.dead |= shared.death.is_some_and(dies);
+            if !shared.dead {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn note(&self, revisions: impl IntoIterator<Item = RevisionId>) {
+        self.lock().seen.extend(revisions);
+    }
+}
+
+/// A port behind a gate.
+#[derive(Clone)]
+pub(crate) struct Gated<P> {
+    pub(crate) inner: P,
+    pub(crate) gate: Gate,
+}
+
+impl<P: LambdaRead> LambdaRead for Gated<P> {
+    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+        let number = self.gate.enter("ListFunctions".to_owned(), None).await;
+        let result = self.inner.list_functions().await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
+        let number = self.gate.enter(format!("GetFunction {name}"), None).await;
+        let result = self.inner.function(name).await;
+        if let Ok(Some(found)) = &result {
+            self.gate.note([found.latest.revision.clone()]);
+        }
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn aliases(&self, name: &FunctionName) -> Result<Vec<(AliasName, ObservedAlias)>, PortError> {
+        let number = self.gate.enter(format!("ListAliases {name}"), None).await;
+        let result = self.inner.aliases(name).await;
+        if let Ok(found) = &result {
+            self.gate.note(found.iter().map(|(_, alias)| alias.revision.clone()));
+        }
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn versions(&self, name: &FunctionName) -> Result<VersionList, PortError> {
+        let number = self.gate.enter(format!("ListVersions {name}"), None).await;
+        let result = self.inner.versions(name).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn version(&self, name: &FunctionName, qualifier: &Qualifier) -> Result<VersionSnapshot, PortError> {
+        let qualified = match qualifier {
+            Qualifier::Version(version) => version.to_string(),
+            Qualifier::Alias(alias) => alias.to_string(),
+        };
+        let number = self.gate.enter(format!("GetFunction {name}:{qualified}"), None).await;
+        let result = self.inner.version(name, qualifier).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+}
+
+impl<P: LambdaWrite> LambdaWrite for Gated<P> {
+    async fn update_code(
+        &self,
+        name: &FunctionName,
+        code: &VerifiedObject,
+        settings: &CodeSettings,
+        guard: &RevisionId,
+    ) -> Result<Option<CodeSha256>, PortError> {
+        let write = Write::Update(name.clone(), code.clone(), settings.clone(), guard.clone());
+        let number = self.gate.enter(format!("UpdateFunctionCode {name}"), Some(write)).await;
+        let result = self.inner.update_code(name, code, settings, guard).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn publish(
+        &self,
+        name: &FunctionName,
+        guard: CodeSha256,
+        description: &Publication,
+    ) -> Result<(Version, CodeSha256), PortError> {
+        let write = Write::Publish(name.clone(), guard, description.clone());
+        let number = self.gate.enter(format!("PublishVersion {name}"), Some(write)).await;
+        let result = self.inner.publish(name, guard, description).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn create_alias(&self, name: &FunctionName, alias: &AliasName, to: Version) -> Result<(), PortError> {
+        let write = Write::Create(name.clone(), alias.clone(), to);
+        let number = self
+            .gate
+            .enter(format!("CreateAlias {name}:{alias}"), Some(write))
+            .await;
+        let result = self.inner.create_alias(name, alias, to).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+
+    async fn move_alias(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+        to: Version,
+        guard: &RevisionId,
+    ) -> Result<(), PortError> {
+        let write = Write::Move(name.clone(), alias.clone(), to, guard.clone());
+        let number = self
+            .gate
+            .enter(format!("UpdateAlias {name}:{alias}"), Some(write))
+            .await;
+        let result = self.inner.move_alias(name, alias, to, guard).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+}
+
+impl<P: Artifacts> Artifacts for Gated<P> {
+    async fn look_up(&self, location: &S3Location) -> Resolution {
+        let number = self.gate.enter(format!("HeadObject {}", location.key), None).await;
+        let result = self.inner.look_up(location).await;
+        self.gate.leave(number, result.is_ok()).await;
+        result
+    }
+}
