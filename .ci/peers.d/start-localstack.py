@@ -10,7 +10,7 @@ import time
 from twisted.internet import endpoints
 
 # How long creations and updates are in progress. A version that is active at once would leave nothing to wait for.
-WINDOW_SECONDS = 0.3
+WINDOW_SECONDS = 0.5
 
 listen = endpoints.TCP4ServerEndpoint.__init__
 

@@ -21,7 +21,7 @@ use pinfold::domain::CodeSha256;
 use pinfold::sandbox::package;
 use sha2::{Digest as _, Sha256};
 
-use crate::peer::Peer;
+use crate::peer::{Pace, Peer};
 
 /// Looks at an update at the most. With the pause of half a second between them on AWS, a minute.
 const LOOKS: usize = 120;
@@ -38,8 +38,8 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
-    pub(crate) async fn new(bucket: String) -> Self {
-        let peer = Peer::of_the_environment().await;
+    pub(crate) async fn new(bucket: String, pace: Pace) -> Self {
+        let peer = Peer::of_the_environment(pace).await;
         let sdk = peer.sdk().await;
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let lambda = aws_sdk_lambda::config::Builder::from(&sdk).retry_config(retries.clone());

@@ -13,9 +13,6 @@ use pinfold::domain::EndpointUrl;
 use pinfold::sandbox::{Options, Profile, Sandbox};
 use tokio_util::sync::CancellationToken;
 
-/// The factor on AWS's durations in the sandbox of a test.
-const SANDBOX_SCALE: f64 = 0.01;
-
 /// The factor on Pinfold's pauses where an emulator is asked, which needs less time than AWS.
 const EMULATOR_SCALE: f64 = 0.1;
 
@@ -24,6 +21,25 @@ static RUN: LazyLock<String> = LazyLock::new(|| {
     let random = std::hash::RandomState::new().build_hasher().finish();
     format!("{:08x}", random >> 32)
 });
+
+/// How fast the time of a test's own sandbox goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// A hundred times as fast as on AWS.
+    Quick,
+    /// Ten times as fast: an update lasts longer than a plan takes, on a busy machine too.
+    Slow,
+}
+
+impl Pace {
+    /// The factor on AWS's durations.
+    const fn scale(self) -> f64 {
+        match self {
+            Self::Quick => 0.01,
+            Self::Slow => 0.1,
+        }
+    }
+}
 
 /// Which emulator it is, where that makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +85,13 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    pub(crate) async fn of_the_environment() -> Self {
+    pub(crate) async fn of_the_environment(pace: Pace) -> Self {
         let stop = CancellationToken::new();
         let mut server = tokio::task::JoinSet::new();
         let url = match variable("PINFOLD_TEST_ENDPOINT").as_deref() {
             Some("aws") => None,
             Some(url) => Some(url.to_owned()),
-            None => Some(sandbox(&mut server, stop.clone()).await),
+            None => Some(sandbox(&mut server, stop.clone(), pace).await),
         };
         let own = !server.is_empty();
         let name = match variable("PINFOLD_TEST_PEER").as_deref() {
@@ -86,7 +102,7 @@ impl Peer {
             Some(_) | None => Name::Other,
         };
         let scale = match name {
-            _ if own => SANDBOX_SCALE,
+            _ if own => pace.scale(),
             Name::MiniStack | Name::LocalStack => EMULATOR_SCALE,
             Name::Sandbox | Name::Other => 1.0,
         };
@@ -139,11 +155,11 @@ impl Peer {
 }
 
 /// Starts a sandbox of the test's own. Returns where.
-async fn sandbox(server: &mut tokio::task::JoinSet<()>, stop: CancellationToken) -> String {
+async fn sandbox(server: &mut tokio::task::JoinSet<()>, stop: CancellationToken, pace: Pace) -> String {
     let sandbox = Sandbox::new(Options {
         latency: Profile::Aws,
         quotas: Profile::Aws,
-        scale: SANDBOX_SCALE,
+        scale: pace.scale(),
         ..Options::default()
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

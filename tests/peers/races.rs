@@ -4,10 +4,11 @@
 use aws_sdk_lambda::types::LastUpdateStatus;
 
 use crate::departures::Fact;
+use crate::peer::Pace;
 use crate::wiring::Before;
-use crate::world::scenario;
+use crate::world::{Setup, scenario, scenario_with};
 
-/// Updates that are begun until one lasts longer than a plan: some last a twentieth of a second only.
+/// Updates that are begun until one lasts longer than a plan. Most often the first one does.
 const TRIES: usize = 20;
 
 #[tokio::test]
@@ -129,7 +130,11 @@ async fn an_alias_that_somebody_moves_meanwhile_is_not_overrun_unseen() {
 
 #[tokio::test]
 async fn an_update_of_somebody_that_is_in_progress_is_left_to_its_end() {
-    scenario("race-progress", async |world| {
+    let slow = Setup {
+        pace: Pace::Slow,
+        ..Setup::default()
+    };
+    scenario_with(slow, "race-progress", async |world| {
         world.name_hash("hotfix");
         for _ in 0..TRIES {
             world.hands.begin_update(&world.function, "hotfix").await;

@@ -1,9 +1,14 @@
 //! Work that must not be done: it is reported with its reason, and nothing is written.
 
+use std::collections::BTreeSet;
+
 use pinfold::domain::Mode;
 
 use crate::hands::sha;
-use crate::world::{scenario, scenario_without_object_versions};
+use crate::world::{Setup, scenario, scenario_with};
+
+/// Functions that ListFunctions gives at once; with the scenario's own there is one more.
+const ONE_PAGE: usize = 50;
 
 #[tokio::test]
 async fn a_function_that_does_not_exist_is_not_created() {
@@ -70,7 +75,11 @@ async fn a_bump_that_forgot_its_pin_is_not_taken_for_in_sync() {
 
 #[tokio::test]
 async fn an_artifact_overwritten_under_a_published_version_waits_for_a_pin() {
-    scenario_without_object_versions("overwritten", async |world| {
+    let unversioned = Setup {
+        versioned: false,
+        ..Setup::default()
+    };
+    scenario_with(unversioned, "overwritten", async |world| {
         world.upload("1.0.0", "rebuilt").await;
         insta::assert_snapshot!(world.story().await, @r"
         plan: inSync false
@@ -192,6 +201,24 @@ async fn what_git_never_named_is_told_and_left_alone() {
         ");
         assert_eq!(world.hands.latest(&stranger).await.revision_id, before.revision_id);
         assert_eq!(world.hands.versions(&stranger).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn functions_beyond_the_first_page_are_seen() {
+    scenario("paging", async |world| {
+        let names: Vec<String> = (0..ONE_PAGE)
+            .map(|number| format!("{}{number}", world.prefix))
+            .collect();
+        world.create_all(&names).await;
+        let report = world.plan().await;
+        let seen: BTreeSet<&str> = report
+            .unmanaged
+            .iter()
+            .map(|unmanaged| unmanaged.function.as_str())
+            .collect();
+        assert_eq!(seen, names.iter().map(String::as_str).collect());
     })
     .await;
 }

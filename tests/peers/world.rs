@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use aws_sdk_lambda::operation::delete_function::DeleteFunctionError;
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use pinfold::adapters::folder::FolderSource;
 use pinfold::domain::DesiredState;
 use pinfold::plan::Report;
@@ -15,26 +15,42 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::hands::{Hands, sha};
-use crate::peer::Peer;
+use crate::peer::{Pace, Peer};
 use crate::wiring::{Before, Meddler, PeerEngine, engine};
 
 /// Every artifact version that the bucket holds from the start.
 const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "2.0.0-rc.1"];
 
+/// Functions that are made or deleted side by side.
+const AT_ONCE: usize = 8;
+
 /// Runs a scenario. `name` is told to whoever reads the output, and is a part of every name that it makes.
 pub(crate) async fn scenario(name: &'static str, body: impl AsyncFnOnce(&mut World)) {
-    run(name, true, body).await;
+    scenario_with(Setup::default(), name, body).await;
 }
 
-/// As [`scenario`], with a bucket that keeps no versions.
-pub(crate) async fn scenario_without_object_versions(name: &'static str, body: impl AsyncFnOnce(&mut World)) {
-    run(name, false, body).await;
+/// How a scenario differs from the plain one.
+pub(crate) struct Setup {
+    /// Whether the bucket keeps versions.
+    pub(crate) versioned: bool,
+    /// The pace of a sandbox, where the scenario has one of its own.
+    pub(crate) pace: Pace,
 }
 
-async fn run(name: &'static str, versioned: bool, body: impl AsyncFnOnce(&mut World)) {
-    let mut world = World::new(name).await;
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            versioned: true,
+            pace: Pace::Quick,
+        }
+    }
+}
+
+/// As [`scenario`], with differences.
+pub(crate) async fn scenario_with(setup: Setup, name: &'static str, body: impl AsyncFnOnce(&mut World)) {
+    let mut world = World::new(name, setup.pace).await;
     let outcome = AssertUnwindSafe(async {
-        world.begin(versioned).await;
+        world.begin(setup.versioned).await;
         body(&mut world).await;
     })
     .catch_unwind()
@@ -67,10 +83,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn new(scenario: &'static str) -> Self {
+    async fn new(scenario: &'static str, pace: Pace) -> Self {
         let unique = Peer::unique(scenario);
         let prefix = format!("{unique}_");
-        let hands = Arc::new(Hands::new(unique).await);
+        let hands = Arc::new(Hands::new(unique, pace).await);
         let meddler = Arc::default();
         Self {
             engine: engine(&hands.peer, &prefix, &meddler).await,
@@ -110,6 +126,15 @@ impl World {
         self.name_hash("placeholder");
         self.made.push(function.to_owned());
         self.hands.create_function(function).await;
+    }
+
+    /// Makes functions side by side.
+    pub(crate) async fn create_all(&mut self, functions: &[String]) {
+        self.made.extend_from_slice(functions);
+        let hands = &self.hands;
+        futures::stream::iter(functions)
+            .for_each_concurrent(AT_ONCE, |function| hands.create_function(function))
+            .await;
     }
 
     /// Uploads an artifact of the function whose bytes are told by `tag`.
@@ -207,9 +232,13 @@ impl World {
     /// Deletes what was made. Returns what could not be, and why.
     async fn delete_everything(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for function in &self.made {
+        let deleted = futures::stream::iter(&self.made).map(|function| async move {
             let call = self.hands.lambda.delete_function().function_name(function);
-            if let Err(error) = call.send().await
+            (function, call.send().await)
+        });
+        let deleted: Vec<_> = deleted.buffer_unordered(AT_ONCE).collect().await;
+        for (function, result) in deleted {
+            if let Err(error) = result
                 && !error
                     .as_service_error()
                     .is_some_and(DeleteFunctionError::is_resource_not_found_exception)
