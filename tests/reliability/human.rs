@@ -15,15 +15,15 @@ use crate::stage::{Run, Stage, writes_of, zip};
 type Deed = (&'static str, fn(&Place));
 
 const DEEDS: [Deed; 18] = [
-    ("moves live", |aws| update_alias(aws, "live", "1", json!({}))),
+    ("moves live", |aws| update_alias(aws, "live", "1", &json!({}))),
     ("moves live to the newest version", |aws| {
-        update_alias(aws, "live", &newest(aws), json!({}));
+        update_alias(aws, "live", &newest(aws), &json!({}));
     }),
     ("points live at $LATEST", |aws| {
-        update_alias(aws, "live", "$LATEST", json!({}))
+        update_alias(aws, "live", "$LATEST", &json!({}));
     }),
     ("sends a share of live elsewhere", |aws| {
-        update_alias(aws, "live", "1", json!({ newest(aws): 0.25 }));
+        update_alias(aws, "live", "1", &json!({ newest(aws): 0.25 }));
     }),
     ("deletes live", |aws| {
         call(aws, "DeleteAlias", json!({ "FunctionName": "api", "Name": "live" }));
@@ -43,10 +43,10 @@ const DEEDS: [Deed; 18] = [
         );
     }),
     ("uploads the same release", |aws| {
-        upload(aws, &Code::s3("artifacts", "api/1.1.0.zip"))
+        upload(aws, &Code::s3("artifacts", "api/1.1.0.zip"));
     }),
     ("uploads the candidate", |aws| {
-        upload(aws, &Code::s3("artifacts", "api/2.0.0-rc.1.zip"))
+        upload(aws, &Code::s3("artifacts", "api/2.0.0-rc.1.zip"));
     }),
     ("publishes", |aws| {
         call(
@@ -86,7 +86,7 @@ fn call(aws: &Place, operation: &str, input: Value) {
     let _ = aws.call(operation, input);
 }
 
-fn update_alias(aws: &Place, alias: &str, version: &str, weights: Value) {
+fn update_alias(aws: &Place, alias: &str, version: &str, weights: &Value) {
     let input = json!({
         "FunctionName": "api", "Name": alias, "FunctionVersion": version,
         "RoutingConfig": { "AdditionalVersionWeights": weights },
