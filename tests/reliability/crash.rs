@@ -21,6 +21,14 @@ struct Undisturbed {
     live: Value,
 }
 
+impl Undisturbed {
+    /// Returns whether the job uploads nothing, so that it makes no difference how long uploads last.
+    fn is_the_same_in(&self, window: Duration) -> bool {
+        let uploads = |passed: &Passed| matches!(passed.write, Some(Write::Update(..)));
+        !window.is_zero() && !self.calls.iter().any(uploads)
+    }
+}
+
 fn undisturbed(job: &Job, window: Duration) -> Undisturbed {
     let stage = job.world(window);
     let gate = Gate::default();
@@ -131,4 +139,50 @@ fn a_write_of_a_dead_process_may_arrive_while_another_one_works() {
     }
     println!("late arrivals: {points}");
     assert!(points >= 500, "only {points} late arrivals were tried");
+}
+
+#[test]
+fn a_reply_may_be_lost_at_any_call_and_the_process_lives_on() {
+    let mut points = 0;
+    for window in WINDOWS {
+        for job in &JOBS {
+            let expected = undisturbed(job, window);
+            if expected.is_the_same_in(window) {
+                continue;
+            }
+            let world = job.world(window);
+            let start = world.sandbox.save();
+            for k in 0..expected.calls.len() {
+                let call = &expected.calls[k];
+                // Only what writes can take effect later, and it can do so at any of some calls to come.
+                let arrivals = if call.write.is_some() { 0..4 } else { 0..0 };
+                let late = arrivals.map(|arrival| (Moment::InFlight, k + 1 + 3 * arrival));
+                for (moment, arrival) in [(Moment::Before, 0), (Moment::AfterEffect, 0)].into_iter().chain(late) {
+                    world.sandbox.load(start.clone()).unwrap();
+                    let case = format!(
+                        "{}: {} is lost {moment:?}, arrives before {arrival}",
+                        job.name, call.name
+                    );
+                    let gate = Gate::default().losing(k, moment).watched(world.witness());
+                    let engine = world.engine(&gate);
+                    let mut run = Run::new(&engine, &world.desired, &gate);
+                    for _ in 0..arrival {
+                        run.step();
+                    }
+                    gate.in_flight().iter().for_each(|write| world.arrive(write));
+                    run.finish();
+                    drop(run);
+                    let mut writes = writes_of(&gate);
+                    gate.forget();
+                    writes.extend(world.settle_with(&engine, &gate));
+                    assert_eq!(world.live(), expected.live, "{case}");
+                    world.assert_sound(&writes, &[&world.desired], &case);
+                    world.assert_no_version_twice(&case);
+                    points += 1;
+                }
+            }
+        }
+    }
+    println!("lost replies: {points}");
+    assert!(points >= 1_200, "only {points} lost replies were tried");
 }
