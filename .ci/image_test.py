@@ -260,6 +260,7 @@ class Authorities(unittest.TestCase):
         context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        cls.stack.callback(server.server_close)
         cls.stack.callback(server.shutdown)
         cls.url = f"https://127.0.0.1:{server.server_port}"
         cls.folder = folder
