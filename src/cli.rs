@@ -142,7 +142,7 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Command::Apply(args) => apply::run(&args, &global, output).await,
             Command::Validate(args) => validate::run(&args, &global, output).await,
             Command::Status(args) => status::run(&args, &global, output).await,
-            Command::Sandbox(args) => sandbox::run(&args, output).await,
+            Command::Sandbox(args) => sandbox::run(&args, &global, output).await,
             Command::Schema(args) => schema::run(&args, output),
             Command::Completions(args) => completions::run(&args, &mut Cli::command(), output),
         }

@@ -29,8 +29,8 @@ pub use name::{
     TargetName, Version,
 };
 pub use observed::{
-    ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState, PackageKind,
-    PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, Weight,
+    CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState,
+    PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, Weight,
 };
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp};
 pub use publication::Publication;

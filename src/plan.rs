@@ -21,7 +21,7 @@ pub use function::Context;
 pub use json::SCHEMA_VERSION;
 pub use json::fault as fault_json;
 pub use report::{FunctionReport, Live, Report, Serving, State, StepReport, StepResult, Summary, Unmanaged};
-pub use step::{LatestGuard, Step, VersionRef};
+pub use step::{LatestGuard, Reach, Step, VersionRef};
 pub use text::faults_text;
 pub use withheld::{Reason, Subject, Withheld};
 
@@ -110,12 +110,45 @@ pub fn plan(
         functions.insert(key.clone(), function::withheld_whole(reason, faulty.message.clone()));
     }
     let mut plan = Plan { functions };
+    withhold_shared(&mut plan, observations);
     limit_changes(&mut plan, desired, policy);
     plan
 }
 
 fn allowed(targets: &BTreeMap<TargetName, Target>, key: &FunctionKey) -> bool {
     targets.get(&key.target).is_some_and(|target| target.allows(&key.name))
+}
+
+/// Withholds a function that several targets reach: what they say of it would be done and undone in turn.
+///
+/// Targets of one account and Region, or two roles of one account, see the same function under one name. Its
+/// RevisionId, which is unique, gives that away, whatever the configuration says of accounts.
+fn withhold_shared(plan: &mut Plan, observations: &Observations) {
+    let mut claims: BTreeMap<_, Vec<&FunctionKey>> = BTreeMap::new();
+    for (key, state) in observations {
+        if let (ObservedState::Found(found), true) = (state, plan.functions.contains_key(key)) {
+            let identity = (&key.name, &found.account, &found.latest.revision);
+            claims.entry(identity).or_default().push(key);
+        }
+    }
+    for keys in claims.values().filter(|keys| keys.len() > 1) {
+        let targets: Vec<&str> = keys.iter().map(|key| key.target.as_str()).collect();
+        for key in keys {
+            let Some(function) = plan.functions.get_mut(*key) else {
+                continue;
+            };
+            function.steps.clear();
+            function.state = State::Withheld;
+            function.withheld = vec![Withheld {
+                subject: Subject::Function,
+                reason: Reason::Conflict,
+                message: format!(
+                    "the targets {} reach one and the same function: let the `functions` of one alone match it",
+                    targets.join(" and ")
+                ),
+            }];
+        }
+    }
 }
 
 /// Withholds every change of a pass that would change too much at once: a wrong branch, a lost folder or a bad

@@ -12,8 +12,9 @@ pub use error::{PortError, PortErrorKind};
 
 use crate::domain::{AccountId, BlobId};
 use crate::domain::{
-    AliasName, CodeSha256, CommitId, ConfigDigest, FunctionName, FunctionVersion, LatestCode, ObservedAlias,
-    Publication, PublishedVersion, Resolution, RevisionId, S3Location, SourceTree, Timestamp, VerifiedObject, Version,
+    AliasName, CodeSettings, CodeSha256, CommitId, ConfigDigest, FunctionName, FunctionVersion, LatestCode,
+    ObservedAlias, Publication, PublishedVersion, Resolution, RevisionId, S3Location, SourceTree, Timestamp,
+    VerifiedObject, Version,
 };
 
 /// Where the desired state comes from.
@@ -108,7 +109,7 @@ pub trait LambdaWrite: LambdaRead {
         &self,
         name: &FunctionName,
         code: &VerifiedObject,
-        architecture: Option<&str>,
+        settings: &CodeSettings,
         guard: &RevisionId,
     ) -> impl Future<Output = Result<Option<CodeSha256>, PortError>> + Send;
 

@@ -23,7 +23,6 @@
 mod call;
 mod clock;
 mod fault;
-mod folder;
 mod http;
 mod ids;
 mod lambda;
@@ -43,7 +42,6 @@ use std::time::Duration;
 pub use call::Call;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use fault::{Effect, Fault};
-pub use folder::{Folder, FolderError, Seeded};
 pub use lambda::{ErrorKind, LambdaError};
 pub use new_function::{Code, NewFunction};
 pub use package::package;

@@ -65,7 +65,7 @@ const IMPURE: [&str; 13] = [
 const HOMES: [(&str, &[&str]); 6] = [
     ("git2", &["adapters", "cli/demo/repository.rs"]),
     ("aws_sdk_", &["adapters"]),
-    ("serde_yaml", &["manifest", "config", "sandbox/folder.rs"]),
+    ("serde_yaml", &["manifest", "config"]),
     ("tokio_cron_scheduler", &["adapters"]),
     ("prometheus", &["telemetry"]),
     ("similar", &["plan"]),

@@ -146,6 +146,34 @@ fn every_metric_is_described_and_every_description_has_its_metric() {
 }
 
 #[test]
+fn every_alert_has_its_runbook_and_every_runbook_its_alert() {
+    let alerts: BTreeSet<String> = read(&root().join("charts/pinfold/files/alerts.yaml"))
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: ").map(str::to_owned))
+        .collect();
+    assert!(alerts.len() > 10, "the alerts are found");
+    let runbooks: BTreeSet<String> = read(&root().join("docs/runbooks.md"))
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ").map(str::to_owned))
+        .collect();
+    assert_eq!(runbooks, alerts);
+}
+
+#[test]
+fn alerts_and_dashboard_look_at_metrics_that_exist() {
+    let described = metric_names(&read(&root().join("docs/metrics.md")), '`');
+    for file in ["alerts.yaml", "dashboard.json"] {
+        let text = read(&root().join("charts/pinfold/files").join(file));
+        let used = text
+            .split(|c: char| !c.is_ascii_lowercase() && c != '_')
+            .filter(|word| word.starts_with("pinfold_"))
+            .map(|word| word.strip_suffix("_bucket").unwrap_or(word));
+        let unknown: BTreeSet<&str> = used.filter(|word| !described.contains(*word)).collect();
+        assert_eq!(unknown, BTreeSet::new(), "{file}");
+    }
+}
+
+#[test]
 fn every_command_and_flag_is_described() {
     let page = read(&root().join("docs/commands.md"));
     let commands: Vec<String> = help(&[])
@@ -272,6 +300,7 @@ fn pages() -> Vec<PathBuf> {
         .filter(|path| path.exists())
         .collect();
     walk(&root().join("docs"), "md", &mut pages);
+    walk(&root().join("charts"), "md", &mut pages);
     assert!(pages.len() > 10, "the pages are found");
     pages
 }

@@ -171,7 +171,11 @@ impl Disk {
             io::ErrorKind::PermissionDenied => PortErrorKind::AccessDenied,
             _ => PortErrorKind::Unknown,
         };
-        PortError::new(kind, self.operation(), format!("{}: {error}", path.display()))
+        let message = match path.strip_prefix(&self.root) {
+            Ok(below) if !below.as_os_str().is_empty() => format!("{}: {error}", below.display()),
+            Ok(_) | Err(_) => format!("{error}: give the folder that is the repository's root"),
+        };
+        PortError::new(kind, self.operation(), message)
     }
 }
 

@@ -11,7 +11,8 @@ use crate::adapters::git::{GitAuth, GitSettings, GitSource};
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
 use crate::adapters::s3::S3Artifacts;
 use crate::config::{Config, TargetConfig};
-use crate::domain::{BlobId, CommitId, DesiredState, SourceTree};
+use crate::domain::{BlobId, CommitId, DesiredState, SourceTree, Target};
+use crate::manifest;
 use crate::ports::{DesiredSource, PortError};
 use crate::reconcile::{Engine, ManifestCache, PassPolicy, Scope, TargetPorts, load};
 use crate::telemetry::Telemetry;
@@ -117,6 +118,22 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
     GitSource::new(settings)
         .map(|git| Source::Git(Box::new(git)))
         .map_err(|error| source_failure(&error))
+}
+
+/// Returns each folder of the first level as a target, narrowed to the one that the flags name.
+pub(super) async fn folder_targets(source: &FolderSource, global: &Global) -> Result<Vec<Target>, Failure> {
+    let tree = source
+        .tree(None, &[String::new()])
+        .await
+        .map_err(|error| source_failure(&error))?;
+    let mut targets = manifest::targets_of(&tree);
+    if let Some(wanted) = &global.target {
+        targets.retain(|target| target.name == *wanted);
+        if targets.is_empty() {
+            return Err(Failure::usage(format!("there is no folder {wanted} with manifests")));
+        }
+    }
+    Ok(targets)
 }
 
 /// Reads the desired state as it is now.

@@ -46,7 +46,11 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, output: Output) -> R
     let answer = tokio::time::timeout(TIMEOUT, ask(&url, media))
         .await
         .map_err(|_| Failure::error(format!("{url}: no answer within {} s", TIMEOUT.as_secs())))?
-        .map_err(|error| Failure::error(format!("{url}: {error:#}")))?;
+        .map_err(|error| {
+            Failure::error(format!(
+                "{url}: {error:#}: is the daemon running, and is this its address?"
+            ))
+        })?;
     match output.format {
         OutputFormat::Text => output.data(&String::from_utf8_lossy(&answer.body))?,
         OutputFormat::Json => output.json(&serde_json::from_slice::<Value>(&answer.body)?)?,

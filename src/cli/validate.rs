@@ -10,9 +10,7 @@ use super::output::Output;
 use super::{Global, OutputFormat, logging, setup};
 use crate::adapters::folder::FolderSource;
 use crate::domain::{DesiredState, Target};
-use crate::manifest;
 use crate::plan::{SCHEMA_VERSION, fault_json, faults_text};
-use crate::ports::DesiredSource as _;
 use crate::reconcile::{ManifestCache, load};
 
 #[derive(Debug, Args)]
@@ -51,18 +49,7 @@ async fn targets(source: &FolderSource, global: &Global) -> Result<Vec<Target>, 
             .map(|target| target.target)
             .collect());
     }
-    let tree = source
-        .tree(None, &[String::new()])
-        .await
-        .map_err(|error| source_failure(&error))?;
-    let mut targets = manifest::targets_of(&tree);
-    if let Some(wanted) = &global.target {
-        targets.retain(|target| target.name == *wanted);
-        if targets.is_empty() {
-            return Err(Failure::usage(format!("there is no folder {wanted} with manifests")));
-        }
-    }
-    Ok(targets)
+    setup::folder_targets(source, global).await
 }
 
 fn print(desired: &DesiredState, targets: &[Target], output: Output) -> Result<(), Failure> {

@@ -95,10 +95,19 @@ pub struct LatestCode {
     pub update: UpdateStatus,
     /// How the code is packed.
     pub package: PackageKind,
-    /// The instruction set, to be sent again with new code: UpdateFunctionCode's own default is x86_64.
-    pub architecture: Option<String>,
+    /// What has to be sent again with new code.
+    pub settings: CodeSettings,
     /// The configuration that a version published now would hold; `None` where it could not be read whole.
     pub config: Option<ConfigDigest>,
+}
+
+/// What UpdateFunctionCode sets along with the code, and resets where a call leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeSettings {
+    /// The instruction set; the call's own default is x86_64.
+    pub architecture: Option<String>,
+    /// The customer's key that the package is encrypted with (SourceKMSKeyArn); the call's own default is AWS's.
+    pub kms_key: Option<String>,
 }
 
 /// Where the last update of `$LATEST` stands (Lambda's LastUpdateStatus, and State while Pending).
@@ -139,7 +148,7 @@ pub struct PublishedVersion {
     pub config: Option<ConfigDigest>,
     /// What Pinfold wrote into its description, if Pinfold published it.
     pub publication: Option<Publication>,
-    /// Whether an alias may be moved to it: false while Lambda shows it Inactive, Pending or Failed.
+    /// Whether an alias may be moved to it, once it is Active: false while Lambda shows it Inactive or Failed.
     pub usable: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Takes checked fields out of parsed values and notes everything that is wrong on the way. Stops at nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +26,8 @@ pub(super) struct Reader<'t> {
     untold_from: Option<Place>,
     searches_left: usize,
     places: BTreeMap<u32, Option<Place>>,
+    /// The fields that a slip of the hand already stands for, by path: they are not missing as well.
+    meant: BTreeSet<String>,
 }
 
 /// The known fields of a mapping that are there.
@@ -40,6 +42,14 @@ impl<'t> Reader<'t> {
             untold_from: None,
             searches_left: (MAX_SEARCHED / text.len().max(1)).max(1),
             places: BTreeMap::new(),
+            meant: BTreeSet::new(),
+        }
+    }
+
+    /// Notes that a field is missing, unless another one was already taken for a slip of it. `path` names the field.
+    pub(super) fn missing(&mut self, node: &Node, path: &str, write: &str) {
+        if !self.meant.contains(path) {
+            self.note(node, format!("{path} is missing: add {write}"));
         }
     }
 
@@ -104,6 +114,7 @@ impl<'t> Reader<'t> {
             }
             // A field of another place is no typing error of one of this.
             Some(field) if !FUNCTION_FIELDS.contains(&name) => {
+                self.meant.insert(inside(path, field));
                 format!("{at}unknown field {}: did you mean {field}?", shown(name))
             }
             Some(_) | None => format!(

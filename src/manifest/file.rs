@@ -273,7 +273,7 @@ fn required<'n>(
 ) -> Option<&'n Node> {
     let found = fields.get(field).copied();
     if found.is_none() {
-        reader.note(node, format!("{field} is missing: add {write}"));
+        reader.missing(node, field, write);
     }
     found
 }

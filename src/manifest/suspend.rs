@@ -27,10 +27,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Suspension> {
             .text("suspend.reason", value)
             .and_then(|text| reason(reader, value, text))
     } else {
-        reader.note(
-            node,
-            "suspend.reason is missing: add why, suspend.reason: \"incident 4711\"",
-        );
+        reader.missing(node, "suspend.reason", "why, suspend.reason: \"incident 4711\"");
         None
     };
     let until = fields.get("until").map(|value| instant(reader, value));

@@ -173,13 +173,16 @@ impl<'a> Work<'a> {
         }
         let code = verdict.object()?.clone();
         let expect = match self.holds.filter(|_| self.rotated) {
-            Some(own) => LatestGuard::OwnHash(own),
+            Some(sha256) => LatestGuard::Own {
+                sha256,
+                observed: self.observed.latest.revision.clone(),
+            },
             None => LatestGuard::Revision(self.observed.latest.revision.clone()),
         };
         self.steps.push(Step::UpdateCode {
             version: version.clone(),
             code,
-            architecture: self.observed.latest.architecture.clone(),
+            settings: self.observed.latest.settings.clone(),
             expect,
         });
         self.steps.push(Step::AwaitUpdated { expect: sha256 });

@@ -1,10 +1,12 @@
 //! The steps of a plan. Each carries the precondition under which it was planned, and leaves nothing to choose.
 
 use crate::domain::{
-    AliasName, ArtifactVersion, CodeSha256, FunctionVersion, Publication, RevisionId, VerifiedObject, Version,
+    AliasName, ArtifactVersion, CodeSettings, CodeSha256, FunctionVersion, Publication, RevisionId, VerifiedObject,
+    Version,
 };
 
-/// One step. The executor runs a function's steps in order and stops at the first that is not done.
+/// One step. The executor runs a function's steps in order; [`Step::reach`] says what else is left out where one is
+/// not done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Gives `$LATEST` new code, without publishing.
@@ -13,8 +15,8 @@ pub enum Step {
         version: ArtifactVersion,
         /// The object that was seen in S3, and its hash.
         code: VerifiedObject,
-        /// The instruction set to send along.
-        architecture: Option<String>,
+        /// What to send along, so that it stays as it is.
+        settings: CodeSettings,
         /// What `$LATEST` must still be.
         expect: LatestGuard,
     },
@@ -69,9 +71,24 @@ pub enum VersionRef {
 pub enum LatestGuard {
     /// It has the RevisionId that was observed.
     Revision(RevisionId),
-    /// It has the hash that the plan's own earlier steps left there. Those steps rotate the RevisionId, so it is
-    /// read again right before the update.
-    OwnHash(CodeSha256),
+    /// The plan's own earlier steps change it, and rotate its RevisionId, which is therefore read again right before
+    /// the update: then it must hold what those steps left there, or be as it was observed where they did nothing.
+    Own {
+        /// The hash that the earlier steps leave there.
+        sha256: CodeSha256,
+        /// The RevisionId that was observed.
+        observed: RevisionId,
+    },
+}
+
+/// How far the failure of a step reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// No other step needs it: one alias that cannot be moved keeps neither another alias nor `$LATEST` waiting.
+    Itself,
+    /// What is published from the code that `$LATEST` was to hold here. The next update of the code has a guard of
+    /// its own, and may be the one that puts `$LATEST` back to `version`.
+    UntilNextUpdate,
 }
 
 impl Step {
@@ -92,6 +109,19 @@ impl Step {
             Self::CreateAlias { to, .. } | Self::MoveAlias { to, .. } => *to == VersionRef::FromPublish,
             Self::UpdateCode { .. } | Self::AwaitUpdated { .. } | Self::PublishVersion { .. } => false,
         }
+    }
+
+    /// Returns which later steps must be left out where this one is not done.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Self::CreateAlias { .. } | Self::MoveAlias { .. } => Reach::Itself,
+            Self::UpdateCode { .. } | Self::AwaitUpdated { .. } | Self::PublishVersion { .. } => Reach::UntilNextUpdate,
+        }
+    }
+
+    /// Returns whether the step begins anew with `$LATEST`, whatever became of the steps before it.
+    pub fn begins_anew(&self) -> bool {
+        matches!(self, Self::UpdateCode { .. })
     }
 
     /// Returns the alias that the step changes.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
-    FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication, PublishedVersion,
-    ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version, Weight,
+    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
+    DesiredFunction, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication,
+    PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
+    Weight,
 };
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
@@ -95,7 +96,10 @@ impl World {
                     revision: "latest-1".parse().unwrap(),
                     update: UpdateStatus::Successful,
                     package: PackageKind::Zip,
-                    architecture: Some("arm64".into()),
+                    settings: CodeSettings {
+                        architecture: Some("arm64".into()),
+                        kms_key: Some("arn:aws:kms:us-east-1:1:key/k".into()),
+                    },
                     config: Some(CONFIG),
                 },
                 aliases: [(alias("live"), at(1))].into(),
@@ -191,7 +195,10 @@ fn summary(plan: &FunctionPlan) -> Vec<String> {
     for step in &plan.steps {
         let to = |to: &VersionRef| to.known().map_or("published".to_owned(), |version| version.to_string());
         lines.push(match step {
-            Step::UpdateCode { version, expect, .. } => format!("UpdateCode {version} {expect:?}"),
+            Step::UpdateCode { version, expect, .. } => match expect {
+                LatestGuard::Revision(_) => format!("UpdateCode {version} {expect:?}"),
+                LatestGuard::Own { .. } => format!("UpdateCode {version} Own"),
+            },
             Step::AwaitUpdated { .. } => "AwaitUpdated".to_owned(),
             Step::PublishVersion { publication, .. } => format!("PublishVersion {}", publication.version),
             Step::CreateAlias { alias, to: version } => format!("CreateAlias {alias} {}", to(version)),
@@ -243,10 +250,11 @@ fn a_bump_updates_publishes_and_moves() {
             "MoveAlias live 1 published alias-1",
         ]
     );
-    let Step::UpdateCode { architecture, .. } = &plan.steps[0] else {
+    let Step::UpdateCode { settings, .. } = &plan.steps[0] else {
         panic!("{:?}", plan.steps)
     };
-    assert_eq!(architecture.as_deref(), Some("arm64"));
+    assert_eq!(settings.architecture.as_deref(), Some("arm64"));
+    assert!(settings.kms_key.is_some());
 }
 
 #[test]
@@ -422,7 +430,7 @@ fn another_alias_on_a_candidate_passes_through_latest_and_it_is_put_back() {
             "AwaitUpdated",
             "PublishVersion 2.0.0-rc.1",
             "CreateAlias beta published",
-            &format!("UpdateCode 1.0.0 OwnHash({})", hash("2.0.0-rc.1")),
+            "UpdateCode 1.0.0 Own",
             "AwaitUpdated",
         ]
     );
@@ -708,6 +716,8 @@ fn images_and_code_kept_by_reference_are_left_alone() {
     for package in [PackageKind::Image, PackageKind::ZipByReference] {
         let mut world = World::settled().live(|live| live.latest.package = package);
         // Nobody asks S3 for its artifacts, so that these are not known cannot be a reason of its own.
+        // Nobody asks S3 about them.
+        assert_eq!(world.lookups(), [""; 0]);
         world.facts.clear();
         assert_eq!(summary(&world.plan()), ["Withheld", "- UnsupportedPackage"]);
     }
@@ -751,4 +761,50 @@ fn a_pass_that_would_change_too_much_waits_to_be_acknowledged() {
             .values()
             .all(|function| function.state == State::Drifted)
     );
+}
+
+#[test]
+fn a_function_that_two_targets_reach_is_claimed_twice_and_left_alone() {
+    let world = World::settled().live(|live| live.aliases.clear());
+    let target = |name: &str| Target {
+        name: name.parse().unwrap(),
+        path: name.into(),
+        region: Some("us-east-1".parse().unwrap()),
+        account: None,
+        functions: vec!["*".parse().unwrap()],
+    };
+    let key = |target: &str| FunctionKey {
+        target: target.parse().unwrap(),
+        name: "f".parse().unwrap(),
+    };
+    let desired = DesiredState {
+        functions: [key("blue"), key("green")]
+            .map(|key| (key, world.desired.clone()))
+            .into(),
+        ..DesiredState::default()
+    };
+    let targets = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), target(name)))
+        .into();
+    let facts = ["blue", "green"]
+        .map(|name| (name.parse().unwrap(), world.facts.clone()))
+        .into();
+    let other = world.observed.clone();
+    let same = [key("blue"), key("green")]
+        .map(|key| (key, world.observed.clone()))
+        .into();
+    for function in plan(&desired, &targets, &same, &facts, &world.policy)
+        .functions
+        .values()
+    {
+        assert_eq!(summary(function), ["Withheld", "- Conflict"]);
+    }
+    // Two accounts have a function of that name each.
+    let mut two: Observations = [(key("blue"), other.clone()), (key("green"), other)].into();
+    if let Some(ObservedState::Found(found)) = two.get_mut(&key("green")) {
+        found.latest.revision = "latest-of-green".parse().unwrap();
+    }
+    for function in plan(&desired, &targets, &two, &facts, &world.policy).functions.values() {
+        assert_eq!(summary(function), ["Drifted", "CreateAlias live 1"]);
+    }
 }

@@ -25,7 +25,8 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// Makes a pass: plans, takes the steps, and looks again at what was changed.
     ///
     /// Where a guard refused a step, the function is looked at and planned anew, up to two times more. A `stop`
-    /// ends the pass after the steps in hand; where it comes before any step, there is no report.
+    /// ends the pass after the steps in hand, and the report then says of the functions how they stood before them;
+    /// where it comes before any step, there is no report.
     pub async fn apply(
         &self,
         desired: &DesiredState,
@@ -72,15 +73,18 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 total.reports.extend(execution.reports);
                 total.withheld = execution.withheld;
             }
+            if stop.is_cancelled() {
+                // Reading all of them again could take minutes; whoever asked for the end has seconds to give.
+                break;
+            }
             let replanned = self.look_again(&desired, &keys, policy, &mut seen).await;
             for function in Report::functions_of(replanned.clone(), &desired, &seen.observations, &targets) {
                 reports.insert(function.key.clone(), function);
             }
             self.phase(PassPhase::Verify, verifying);
             todo = replanned;
-            let last = round == ROUNDS || stop.is_cancelled();
             todo.functions
-                .retain(|key, function| !last && again.contains(key) && !function.steps.is_empty());
+                .retain(|key, function| round < ROUNDS && again.contains(key) && !function.steps.is_empty());
         }
         for (key, execution) in done {
             if let Some(function) = reports.get_mut(&key) {

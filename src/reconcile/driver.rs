@@ -19,6 +19,10 @@ use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
 const FOLLOW_UP: Duration = Duration::from_secs(5);
 
+/// Further looks between two sweeps at the most. What is not settled by then waits for the next one: a guard that is
+/// refused for ever must not keep the rate limits busy.
+const FOLLOW_UPS: u32 = 6;
+
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -82,7 +86,7 @@ where
     pub async fn run(mut self, stop: CancellationToken) {
         self.nudge.source();
         self.nudge.sweep();
-        let mut unsettled = BTreeSet::new();
+        let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
         loop {
             let wake = tokio::select! {
                 () = stop.cancelled() => return,
@@ -95,16 +99,21 @@ where
                     changed = self.look_at_source() => changed,
                 };
             let scope = if changed || wake.sweep {
+                looks = 0;
                 Scope::default()
             } else if unsettled.is_empty() {
                 continue;
             } else {
+                looks += 1;
                 Scope {
                     only: Some(unsettled),
                     ..Scope::default()
                 }
             };
             unsettled = self.pass(&scope, &stop).await;
+            if looks >= FOLLOW_UPS {
+                unsettled.clear();
+            }
         }
     }
 
@@ -173,12 +182,12 @@ where
         let Some(report) = report else { return BTreeSet::new() };
         let now = self.engine.clock().now();
         self.note_failures(&report, now);
-        let unsettled = report
-            .functions
-            .iter()
-            .filter(|function| is_unsettled(function))
-            .map(|one| one.key.clone());
-        let unsettled = unsettled.collect();
+        let unsettled = if waits_to_be_acknowledged(&report) {
+            BTreeSet::new()
+        } else {
+            let unsettled = report.functions.iter().filter(|function| is_unsettled(function));
+            unsettled.map(|function| function.key.clone()).collect()
+        };
         let report = Arc::new(match (self.status.get().report, &scope.only) {
             (Some(last), Some(_)) => last.with(report),
             (_, _) => report,
@@ -246,6 +255,16 @@ fn is_unsettled(function: &FunctionReport) -> bool {
     function.state == State::Progressing || (function.state == State::Drifted && refused())
 }
 
+/// Returns whether the pass would have changed too much. A look at a few of its functions would be a pass of its own,
+/// small enough to be allowed, and so what nobody has acknowledged yet would happen bit by bit.
+fn waits_to_be_acknowledged(report: &Report) -> bool {
+    report
+        .functions
+        .iter()
+        .flat_map(|function| &function.withheld)
+        .any(|withheld| withheld.reason == Reason::TooManyChanges)
+}
+
 /// Returns why a function could not be brought to what Git says in this pass, and the first pause before the next try.
 ///
 /// A guard that was refused in every round is worth one more look soon. One that goes on being refused is somebody
@@ -261,9 +280,13 @@ fn failure(function: &FunctionReport) -> Option<(Duration, Reason, String)> {
         .message
         .clone()
         .unwrap_or_else(|| format!("{} was not done", step.step.action()));
-    let reason = function.withheld.last().map(|withheld| withheld.reason);
-    let reason = reason.filter(|_| function.state == State::Failed);
-    Some((first, reason.unwrap_or(Reason::StepFailed), why))
+    // What else is withheld of the function has nothing to do with the step.
+    let reason = function.withheld.iter().find(|withheld| withheld.message == why);
+    Some((
+        first,
+        reason.map_or(Reason::StepFailed, |withheld| withheld.reason),
+        why,
+    ))
 }
 
 /// Returns the word of a failure's class in metrics.

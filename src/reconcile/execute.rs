@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observer;
 use crate::domain::{
-    AliasName, CodeSha256, FunctionKey, FunctionVersion, RevisionId, UpdateStatus, VerifiedObject, Version,
+    AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
+    VerifiedObject, Version,
 };
-use crate::plan::{LatestGuard, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
+use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
 
 /// Waits between looks at an update. Most are complete after some seconds; the first looks are for the quick ones.
@@ -122,14 +123,19 @@ impl Outcome {
 }
 
 impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
-    /// Takes the steps in order, up to the first that is not done. `finished` hears of each with its duration.
+    /// Takes the steps in order. Where one is not done, those that need it are left out, and no others: what is
+    /// wrong with one alias keeps neither another from being served nor `$LATEST` from being put back.
+    /// `finished` hears of each with its duration.
     pub(super) async fn run(&self, steps: Vec<Step>, mut finished: impl FnMut(&StepReport, Duration)) -> Execution {
         let mut execution = Execution::default();
         let mut published = None;
         let mut halted = None;
         for step in steps {
             let mut report = StepReport::planned(step);
-            if halted.is_none() && self.stop.is_cancelled() {
+            if report.step.begins_anew() {
+                (halted, published) = (None, None);
+            }
+            if self.stop.is_cancelled() {
                 halted = Some("Pinfold is stopping; the next pass goes on from here".to_owned());
             }
             if let Some(why) = &halted {
@@ -169,7 +175,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             if report.version.is_none() && report.step.awaits_publication() {
                 report.version = published;
             }
-            if result != StepResult::Done {
+            if result != StepResult::Done && report.step.reach() == Reach::UntilNextUpdate {
                 halted = Some(format!("{} before it was not done", report.step.action()));
             }
             (report.result, report.message) = (result, message);
@@ -182,27 +188,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     async fn take(&self, step: &Step, published: &mut Option<Version>) -> Outcome {
         match step {
             Step::UpdateCode {
-                code,
-                architecture,
-                expect,
-                ..
-            } => self.update_code(code, architecture.as_deref(), expect).await,
+                code, settings, expect, ..
+            } => self.update_code(code, settings, expect).await,
             Step::AwaitUpdated { expect } => self.await_updated(*expect).await,
             Step::PublishVersion { expect, publication } => {
-                let outcome = match self.lambda.publish(&self.key.name, *expect, publication).await {
-                    Ok((version, sha256)) if sha256 == *expect => match self.await_active(version, *expect).await {
-                        Readiness::Known(outcome) => outcome,
-                        // Looking again at once would only bring the same version: this is no moved world.
-                        Readiness::Never(state) => Outcome::failed(format!(
-                            "version {version} is {state} and cannot serve, and Lambda answers with it until the code \
-                             or the configuration is updated: correct what keeps it from starting"
-                        )),
-                    },
-                    Ok((version, sha256)) => Outcome::failed(format!(
-                        "Lambda published {sha256} as version {version} where {expect} was meant"
-                    )),
-                    Err(error) => Outcome::of(&error),
-                };
+                let outcome = self.publish(*expect, publication).await;
                 if let Outcome::Done { version, .. } = &outcome {
                     *published = *version;
                 }
@@ -225,16 +215,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    async fn update_code(&self, code: &VerifiedObject, architecture: Option<&str>, expect: &LatestGuard) -> Outcome {
+    async fn update_code(&self, code: &VerifiedObject, settings: &CodeSettings, expect: &LatestGuard) -> Outcome {
         let guard = match self.guard(expect).await {
             Ok(guard) => guard,
             Err(outcome) => return outcome,
         };
-        match self
-            .lambda
-            .update_code(&self.key.name, code, architecture, &guard)
-            .await
-        {
+        match self.lambda.update_code(&self.key.name, code, settings, &guard).await {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
             Ok(sha256) => {
                 let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
@@ -259,18 +245,46 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Returns the RevisionId to guard a code update with.
     async fn guard(&self, expect: &LatestGuard) -> Result<RevisionId, Outcome> {
-        let own = match expect {
+        let (own, observed) = match expect {
             LatestGuard::Revision(revision) => return Ok(revision.clone()),
-            LatestGuard::OwnHash(own) => own,
+            LatestGuard::Own { sha256, observed } => (sha256, observed),
         };
-        match self.lambda.function(&self.key.name).await {
-            Ok(Some(seen)) if seen.latest.sha256 == Some(*own) && seen.latest.update == UpdateStatus::Successful => {
-                Ok(seen.latest.revision)
-            }
-            Ok(_) => Err(Outcome::Refused(format!(
+        let latest = match self.lambda.function(&self.key.name).await {
+            Ok(Some(seen)) => seen.latest,
+            Ok(None) => return Err(Outcome::Refused("the function is gone".to_owned())),
+            Err(error) => return Err(Outcome::of(&error)),
+        };
+        let ours = latest.sha256 == Some(*own) || latest.revision == *observed;
+        match latest.update {
+            // Where our own update failed, `$LATEST` shows its hash, and the next update goes over it.
+            UpdateStatus::Successful | UpdateStatus::Failed { .. } if ours => Ok(latest.revision),
+            UpdateStatus::Successful | UpdateStatus::Failed { .. } => Err(Outcome::Refused(format!(
                 "somebody changed $LATEST: it no longer holds {own}"
             ))),
-            Err(error) => Err(Outcome::of(&error)),
+            UpdateStatus::InProgress => Err(Outcome::Refused("an update of $LATEST is in progress".to_owned())),
+        }
+    }
+
+    async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
+        match self.lambda.publish(&self.key.name, expect, publication).await {
+            Ok((version, sha256)) if sha256 == expect => match self.await_active(version, expect).await {
+                Readiness::Known(outcome) => outcome,
+                // Looking again at once would only bring the same version: this is no moved world.
+                Readiness::Never(state) => Outcome::failed(format!(
+                    "version {version} is {state} and cannot serve, and Lambda answers with it until the code or the \
+                     configuration is updated: correct what keeps it from starting"
+                )),
+            },
+            Ok((version, sha256)) => Outcome::failed(format!(
+                "Lambda published {sha256} as version {version} where {expect} was meant"
+            )),
+            // A hash guard that no longer holds is answered with 400, as is a call that can never succeed. A look tells
+            // which: only if `$LATEST` holds something else was it the guard.
+            Err(error) if error.kind == PortErrorKind::Invalid => match self.lambda.function(&self.key.name).await {
+                Ok(Some(seen)) if seen.latest.sha256 != Some(expect) => Outcome::Refused(error.to_string()),
+                Ok(_) | Err(_) => Outcome::of(&error),
+            },
+            Err(error) => Outcome::of(&error),
         }
     }
 
@@ -322,7 +336,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
     async fn wait<T: From<Outcome>>(&self, what: &str, mut look: impl AsyncFnMut() -> Look<T>) -> T {
-        let mut waited = Duration::ZERO;
+        let before = self.clock.now();
         let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
         let mut unanswered = 0;
         loop {
@@ -333,12 +347,14 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             }
             let pause = pauses.next().unwrap_or(LONGEST_WAIT);
             let pause = pause.saturating_mul(1 << unanswered.min(8)).min(LONGEST_PAUSE);
+            // The looks themselves may be slow, so it is the clock that counts.
+            let waited = (self.clock.now() - before).to_std().unwrap_or_default();
             if waited >= LONGEST_WAIT {
                 let message = format!("{what} is not complete after {} s", waited.as_secs());
                 return Outcome::Refused(message).into();
             }
             tokio::select! {
-                () = self.clock.sleep(pause) => waited += pause,
+                () = self.clock.sleep(pause) => {}
                 () = self.stop.cancelled() => {
                     return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself")).into();
                 }
@@ -363,26 +379,41 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    /// Looks whether the alias points where it was pointed. Where the reply was lost, this is what tells.
+    /// Looks whether the alias points where it was pointed.
     async fn look_at_alias(&self, alias: &AliasName, version: Version, result: Result<(), PortError>) -> Outcome {
-        let lost = match result {
-            Ok(()) => None,
-            Err(error) if error.kind == PortErrorKind::Unknown => Some(error),
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind == PortErrorKind::Unknown => return self.find_alias(alias, version, &error).await,
             Err(error) => return Outcome::of(&error),
-        };
+        }
         let seen = self
             .lambda
             .version(&self.key.name, &Qualifier::Alias(alias.clone()))
             .await;
-        match (seen, lost) {
-            (Ok(seen), lost) if seen.version == FunctionVersion::Number(version) => Outcome::Done {
+        match seen {
+            Ok(seen) if seen.version != FunctionVersion::Number(version) => {
+                Outcome::Refused(format!("somebody moved {alias} on to version {}", seen.version))
+            }
+            // Lambda confirmed the move itself; where the second look failed, that takes nothing from it.
+            Ok(_) | Err(_) => Outcome::done(Some(version)),
+        }
+    }
+
+    /// Finds out whether a call whose reply was lost took effect. The weights tell too: an alias that only loses
+    /// its weights had the right version before the call, and GetFunction does not show them.
+    async fn find_alias(&self, alias: &AliasName, version: Version, lost: &PortError) -> Outcome {
+        let is_there = self.lambda.aliases(&self.key.name).await.is_ok_and(|aliases| {
+            aliases.iter().any(|(name, seen)| {
+                name == alias && seen.version == FunctionVersion::Number(version) && seen.routing.is_empty()
+            })
+        });
+        if is_there {
+            Outcome::Done {
                 version: Some(version),
-                message: lost.map(|error| format!("{error}; the alias is there")),
-            },
-            (_, Some(error)) => Outcome::of(&error),
-            (Ok(seen), None) => Outcome::Refused(format!("somebody moved {alias} on to version {}", seen.version)),
-            // Lambda confirmed the move itself; that the second look failed takes nothing from it.
-            (Err(_), None) => Outcome::done(Some(version)),
+                message: Some(format!("{lost}; the alias is there")),
+            }
+        } else {
+            Outcome::of(lost)
         }
     }
 }

@@ -57,7 +57,7 @@ impl Observer {
             Ok(Vec::new())
         };
         if let Err(error) = &listed
-            && matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
+            && is_out_of_reach(error)
         {
             // Nothing else would come back either: asking for each function would only multiply the failure.
             let state = ObservedState::Unreadable(read_failure(error));
@@ -183,6 +183,11 @@ impl Observer {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<FunctionKey, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns whether nothing else would be answered either: asking on would only multiply the failure.
+pub(super) fn is_out_of_reach(error: &PortError) -> bool {
+    matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
 }
 
 /// Tells which functions of a target could not be read: once for each kind of failure, however many there are.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::observe::{Observer, tell_unreadable};
+use super::observe::{Observer, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
@@ -258,7 +258,8 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 );
                 unmanaged.sort();
             }
-            Err(error) if nothing_read => {
+            // Where nobody answers, or nothing that was asked for can be read, the target as a whole is out of reach.
+            Err(error) if nothing_read && (!names.is_empty() || is_out_of_reach(&error)) => {
                 failed_targets.push(TargetFailure {
                     target: target.name.clone(),
                     message: error.to_string(),

@@ -78,6 +78,39 @@ impl Sandbox {
             .map(|stored| stored.version)
     }
 
+    /// Stores an object as the version that it has elsewhere, in a bucket with versions. As S3 does when an object is
+    /// uploaded with its SHA-256, but that S3 draws the version id itself.
+    ///
+    /// # Errors
+    ///
+    /// As S3's `PutObject`.
+    pub fn put_object_version(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<(), S3Error> {
+        let drawn = self.put_object(bucket, key, body, true)?;
+        if let Some(drawn) = drawn {
+            self.shared.lock().s3.rename_version(bucket, key, &drawn, version);
+        }
+        Ok(())
+    }
+
+    /// The bytes of the current object of a key, or of one of its versions.
+    ///
+    /// # Errors
+    ///
+    /// As S3's `GetObject`.
+    pub fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Bytes, S3Error> {
+        let world = self.shared.lock();
+        world
+            .s3
+            .get(bucket, key, version)
+            .map(|found| found.object.body.clone())
+    }
+
     /// Deletes the current object of a key, or one of its versions.
     ///
     /// # Errors
@@ -97,16 +130,12 @@ impl Place {
         self
     }
 
-    pub(super) fn region(&self) -> &str {
-        &self.region
-    }
-
-    pub(super) fn account_id(&self) -> &str {
-        &self.account
-    }
-
     /// Makes a bucket with versioning, unless there is one of that name.
-    pub(super) fn ensure_bucket(&self, name: &str) -> Result<(), S3Error> {
+    ///
+    /// # Errors
+    ///
+    /// As S3's `CreateBucket`.
+    pub fn ensure_bucket(&self, name: &str) -> Result<(), S3Error> {
         let now = self.sandbox.shared.now();
         let mut world = self.sandbox.shared.lock();
         if world.s3.bucket(name).is_ok() {
@@ -114,14 +143,6 @@ impl Place {
         }
         world.s3.create_bucket(name, &self.region, &self.account, now)?;
         world.s3.put_versioning(name, "Enabled")
-    }
-
-    pub(super) fn put_object(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), S3Error> {
-        self.sandbox.put_object(bucket, key, body, true).map(|_| ())
-    }
-
-    pub(super) fn has_object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<(), S3Error> {
-        self.sandbox.shared.lock().s3.get(bucket, key, version).map(|_| ())
     }
 
     /// Lets the updates and creations that follow stay in progress for `window`, as if somebody else were at work.

@@ -7,6 +7,12 @@ use serde_json::Value;
 use crate::command::{Home, Running, http, url};
 use crate::fleet::{CONFIG, Fleet, sha};
 
+/// Between two looks at a daemon, which is a process of its own and tells nobody when it is done.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Looks until a test gives up.
+const LOOKS: usize = 4000;
+
 struct Daemon {
     running: Running,
     url: String,
@@ -27,11 +33,15 @@ impl Daemon {
         serde_json::from_str(&self.get("/api/v1/status").1).unwrap()
     }
 
-    /// Waits until the daemon shows what the next words of its log tell.
-    fn until(&mut self, shows: impl Fn(&Self) -> bool) {
-        while !shows(self) {
-            std::thread::sleep(Duration::from_millis(5));
+    /// Waits until the daemon shows something. Only a test that has failed already has to give up.
+    fn until(&self, shows: impl Fn(&Self) -> bool) {
+        for _ in 0..LOOKS {
+            if shows(self) {
+                return;
+            }
+            std::thread::sleep(PAUSE);
         }
+        panic!("the daemon never came to that: {:#}", self.status());
     }
 }
 

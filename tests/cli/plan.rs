@@ -80,7 +80,7 @@ fn a_repository_that_is_not_there_is_told_in_one_line() {
     insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: list HOME/./nowhere.git: no such repository: No such file or directory (os error 2): check repository.url");
     let outcome = world.home.run(&["plan", "--config", "c.yaml", "--source", "nowhere"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: nowhere: No such file or directory (os error 2)");
+    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: No such file or directory (os error 2): give the folder that is the repository's root");
 }
 
 #[test]

@@ -149,5 +149,5 @@ fn a_daemon_that_does_not_answer_is_an_error() {
     let outcome = home.run(&["status", "--url", &format!("http://{address}")]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
     let stderr = outcome.stderr.replace(&address.to_string(), "ADDRESS");
-    insta::assert_snapshot!(stderr, @r"error: http://ADDRESS/api/v1/status: client error (Connect): tcp connect error: Connection refused (os error 111)");
+    insta::assert_snapshot!(stderr, @r"error: http://ADDRESS/api/v1/status: client error (Connect): tcp connect error: Connection refused (os error 111): is the daemon running, and is this its address?");
 }

@@ -57,7 +57,6 @@ fn five_faulty_files_are_told_at_once() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
     insta::assert_snapshot!(outcome.stdout, @r#"
     Faults in the repository
-      prod/a.yaml:1:1: version is missing: add the artifact's version in quotes, version: "1.5.0"
       prod/a.yaml:4:1: unknown field "verison": did you mean version?
       prod/b.yaml:4:10: version: this is a number to YAML, not text: write it in quotes, version: "1.10"
       prod/c.yaml:5:1: "version" stands there twice, first in line 4: keep one of the two
@@ -73,12 +72,6 @@ fn faults_are_told_in_json_with_file_and_place() {
     insta::assert_snapshot!(outcome.stdout, @r#"
     {
       "faults": [
-        {
-          "column": 1,
-          "file": "prod/a.yaml",
-          "line": 1,
-          "message": "version is missing: add the artifact's version in quotes, version: \"1.5.0\""
-        },
         {
           "column": 1,
           "file": "prod/a.yaml",
@@ -159,7 +152,7 @@ fn a_tree_that_is_not_there_is_an_error() {
     let home = sound();
     let outcome = home.run(&["validate", "nowhere"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: nowhere: No such file or directory (os error 2)");
+    insta::assert_snapshot!(outcome.stderr, @r"error: the desired state cannot be read: read folder nowhere: No such file or directory (os error 2): give the folder that is the repository's root");
     home.file("c.yaml", "targets: [{ name: live, path: live, region: us-east-1 }]\n");
     let outcome = home.run(&["validate", "tree", "--config", "c.yaml"]);
     assert_eq!(outcome.code, 2);

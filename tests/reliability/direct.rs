@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinfold::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, FunctionName, FunctionVersion,
-    LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion, Resolution, RevisionId, Routing, S3Location,
-    UpdateStatus, VerifiedObject, Version, Weight,
+    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, FunctionName,
+    FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion, Resolution, RevisionId,
+    Routing, S3Location, UpdateStatus, VerifiedObject, Version, Weight,
 };
 use pinfold::ports::{
     Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList,
@@ -137,7 +137,7 @@ impl LambdaRead for Direct {
                 revision: revision(configuration),
                 update,
                 package: PackageKind::Zip,
-                architecture: None,
+                settings: CodeSettings::default(),
                 config: None,
             },
         }))
@@ -194,7 +194,7 @@ impl LambdaWrite for Direct {
         &self,
         name: &FunctionName,
         code: &VerifiedObject,
-        _architecture: Option<&str>,
+        _settings: &CodeSettings,
         guard: &RevisionId,
     ) -> Result<Option<CodeSha256>, PortError> {
         let input = json!({

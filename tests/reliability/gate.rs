@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use pinfold::domain::{
-    AliasName, CodeSha256, FunctionName, ObservedAlias, Publication, Resolution, RevisionId, S3Location,
+    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, Resolution, RevisionId, S3Location,
     VerifiedObject, Version,
 };
 use pinfold::ports::{
@@ -31,7 +31,7 @@ pub(crate) enum Moment {
 /// A call that writes, with all that it says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Write {
-    Update(FunctionName, VerifiedObject, Option<String>, RevisionId),
+    Update(FunctionName, VerifiedObject, CodeSettings, RevisionId),
     Publish(FunctionName, CodeSha256, Publication),
     Create(FunctionName, AliasName, Version),
     Move(FunctionName, AliasName, Version, RevisionId),
@@ -277,12 +277,11 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         &self,
         name: &FunctionName,
         code: &VerifiedObject,
-        architecture: Option<&str>,
+        settings: &CodeSettings,
         guard: &RevisionId,
     ) -> Result<Option<CodeSha256>, PortError> {
-        let sent = architecture.map(str::to_owned);
-        let write = Write::Update(name.clone(), code.clone(), sent, guard.clone());
-        let call = self.inner.update_code(name, code, architecture, guard);
+        let write = Write::Update(name.clone(), code.clone(), settings.clone(), guard.clone());
+        let call = self.inner.update_code(name, code, settings, guard);
         self.make(format!("UpdateFunctionCode {name}"), Some(write), call).await
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pinfold::domain::{
-    AliasName, CodeSha256, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind,
-    Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version,
+    AliasName, CodeSettings, CodeSha256, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction,
+    PackageKind, Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version,
 };
 use pinfold::plan::{LatestGuard, Step, VersionRef};
 
@@ -50,7 +50,7 @@ impl Function {
                 revision: revision(self.revision),
                 update: self.update.clone(),
                 package: self.package,
-                architecture: None,
+                settings: CodeSettings::default(),
                 config: self.config,
             },
             aliases: self
@@ -97,7 +97,10 @@ impl Function {
                 hold(self.update != UpdateStatus::InProgress, "an update is in progress")?;
                 match expect {
                     LatestGuard::Revision(guard) => hold(*guard == revision(self.revision), "the revision is stale")?,
-                    LatestGuard::OwnHash(own) => hold(complete && *own == self.sha256, "$LATEST is another")?,
+                    LatestGuard::Own { sha256, observed } => {
+                        let ours = *sha256 == self.sha256 || *observed == revision(self.revision);
+                        hold(complete && ours, "$LATEST is another")?;
+                    }
                 }
                 (self.sha256, self.update, self.published) = (code.sha256, UpdateStatus::Successful, None);
                 self.revision += 1;

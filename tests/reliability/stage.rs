@@ -180,8 +180,8 @@ impl Stage {
         let direct = self.direct();
         // Whether Lambda takes or refuses it, nobody hears.
         match write {
-            Write::Update(name, code, architecture, guard) => {
-                drop(at_once(direct.update_code(name, code, architecture.as_deref(), guard)));
+            Write::Update(name, code, settings, guard) => {
+                drop(at_once(direct.update_code(name, code, settings, guard)));
             }
             Write::Publish(name, guard, publication) => drop(at_once(direct.publish(name, *guard, publication))),
             Write::Create(name, alias, to) => drop(at_once(direct.create_alias(name, alias, *to))),

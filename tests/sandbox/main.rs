@@ -7,8 +7,6 @@ mod api;
 #[cfg(test)]
 mod delete;
 #[cfg(test)]
-mod folder;
-#[cfg(test)]
 mod function;
 #[cfg(test)]
 mod listing;

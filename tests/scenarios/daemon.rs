@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pinfold::domain::ChangeLimit;
 use pinfold::plan::State;
 use pinfold::sandbox::{Code, Effect, Fault};
 
 use crate::beside::{beside, reason, revision, state, with_git};
-use crate::world::zip;
+use crate::world::{Setup, World, zip};
 
 #[tokio::test]
 async fn a_commit_is_live_after_one_look_at_the_repository() {
@@ -26,7 +27,7 @@ async fn a_commit_is_live_after_one_look_at_the_repository() {
 }
 
 #[tokio::test]
-async fn an_unchanged_commit_costs_no_call_to_aws() {
+async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         daemon.nudge.source();
@@ -40,6 +41,10 @@ async fn an_unchanged_commit_costs_no_call_to_aws() {
             .filter(|call| call.operation == "GetFunction")
             .count();
         assert_eq!(reads, 1, "the sweep's own");
+        let listed = daemon.metric("pinfold_git_requests_total{operation=\"list\",result=\"ok\"}");
+        assert!(listed.is_some_and(|count| count != "1"));
+        let fetched = daemon.metric("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}");
+        assert_eq!(fetched.as_deref(), Some("1"), "nor a fetch");
         assert!(world.writes().is_empty());
     })
     .await;
@@ -107,6 +112,30 @@ async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_change
         world.function("api", "2.0.0-rc.1");
         let status = daemon.look_at_source(world).await;
         assert_eq!(state(&status, "api"), State::InSync, "another commit is tried at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_sent_again_after_a_pause() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let failing = Effect::UpdateFails {
+            code: "SubnetOutOfIPAddresses".to_owned(),
+            reason: "no address is left".to_owned(),
+        };
+        world.inject("UpdateFunctionCode", failing);
+        world.function("api", "1.1.0");
+        assert_eq!(state(&daemon.look_at_source(world).await, "api"), State::Failed);
+        world.sandbox.clear_calls();
+        let status = daemon.sweep(world).await;
+        assert_eq!(
+            (state(&status, "api"), reason(&status)),
+            (State::Withheld, Some("LastUpdateFailed"))
+        );
+        assert!(world.writes().is_empty(), "it is left alone");
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!(state(&daemon.sweep(world).await, "api"), State::InSync);
     })
     .await;
 }
@@ -202,6 +231,81 @@ async fn looking_again_at_one_function_leaves_the_pauses_of_others() {
         let status = daemon.sweep(world).await;
         assert_eq!(state(&status, "worker"), State::Withheld);
         assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+/// More functions than a pass may change without being acknowledged.
+const MANY: &[&str] = &[
+    "f01", "f02", "f03", "f04", "f05", "f06", "f07", "f08", "f09", "f10", "f11", "f12", "f13",
+];
+
+#[tokio::test]
+async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_function() {
+    let mut world = with_git(MANY).await;
+    beside(&mut world, async |world, daemon| {
+        for name in MANY {
+            world.function(name, "1.1.0");
+        }
+        world
+            .aws
+            .clone()
+            .lasting(Duration::from_secs(7))
+            .update_code("f01", &Code::zip(zip("edited")))
+            .unwrap();
+        let status = daemon.look_at_source(world).await;
+        assert_eq!(state(&status, "f01"), State::Progressing);
+        assert_eq!(state(&status, "f02"), State::Withheld);
+        // By now f01's update is complete; a look at it alone would find a change small enough to be allowed.
+        world.clock.advance(Duration::from_secs(10));
+        daemon.sweep(world).await;
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
+    let mut world = World::with(Setup {
+        functions: MANY,
+        ..Setup::default()
+    })
+    .await;
+    for name in MANY {
+        world.function(name, "1.1.0");
+    }
+    world.policy.change_limit = ChangeLimit::Unlimited;
+    let report = world.apply_until_called("UpdateFunctionCode").await.unwrap().to_json();
+    let calls = world.sandbox.calls();
+    let at = calls
+        .iter()
+        .position(|call| call.operation == "UpdateFunctionCode")
+        .unwrap();
+    let read = calls[at..]
+        .iter()
+        .filter(|call| call.operation == "ListAliases")
+        .count();
+    assert_eq!(read, 0, "everything that was to be changed is read again");
+    assert_eq!(report["inSync"], false);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_guard_that_is_refused_for_ever_is_left_to_the_sweeps_after_some_looks() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        world.refuse("UpdateFunctionCode", 412, 0);
+        world.function("api", "1.1.0");
+        daemon.look_at_source(world).await;
+        for _ in 0..2 {
+            daemon.next_pass().await;
+        }
+        // Three rounds in each of two passes, and the third leaves it alone: an unchanged commit wakes nothing either.
+        daemon.nudge.source();
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.writes().len(), 6);
     })
     .await;
 }

@@ -300,23 +300,6 @@ async fn an_alias_that_points_at_latest_is_pinned_to_a_version() {
 }
 
 #[tokio::test]
-async fn an_alias_that_git_does_not_name_stays_where_it_is() {
-    let mut world = World::settled().await;
-    world.aws.create_alias("api", "canary", 1).unwrap();
-    world.function("api", "1.1.0");
-    world.apply().await;
-    insta::assert_snapshot!(world.live(), @r"
-    live:
-      api
-        $LATEST sha:1.1.0
-        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
-        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
-        canary -> 1
-        live -> 2
-    ");
-}
-
-#[tokio::test]
 async fn an_arm_function_stays_one() {
     let mut world = World::settled().await;
     let input = json!({

@@ -125,7 +125,7 @@ async fn five_faulty_manifests_are_told_at_once_and_the_sixth_goes_its_way() {
     insta::assert_snapshot!(world.story().await, @r#"
     plan: inSync false
       a Withheld
-        withheld {"alias":null,"message":"prod/a.yaml:1:1: version is missing: add the artifact's version in quotes, version: \"1.5.0\"","reason":"InvalidManifest"}
+        withheld {"alias":null,"message":"prod/a.yaml:4:1: unknown field \"verison\": did you mean version?","reason":"InvalidManifest"}
       b Withheld
         withheld {"alias":null,"message":"prod/b.yaml:4:10: version: this is a number to YAML, not text: write it in quotes, version: \"1.1\"","reason":"InvalidManifest"}
       c Withheld
@@ -141,7 +141,6 @@ async fn five_faulty_manifests_are_told_at_once_and_the_sixth_goes_its_way() {
         step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"planned"}
         step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"planned","to":null,"version":"1.1.0"}
         step {"action":"MoveAlias","alias":"live","from":"1","result":"planned","to":null}
-      fault {"column":1,"file":"prod/a.yaml","line":1,"message":"version is missing: add the artifact's version in quotes, version: \"1.5.0\""}
       fault {"column":1,"file":"prod/a.yaml","line":4,"message":"unknown field \"verison\": did you mean version?"}
       fault {"column":10,"file":"prod/b.yaml","line":4,"message":"version: this is a number to YAML, not text: write it in quotes, version: \"1.1\""}
       fault {"column":1,"file":"prod/c.yaml","line":5,"message":"\"version\" stands there twice, first in line 4: keep one of the two"}
@@ -153,7 +152,7 @@ async fn five_faulty_manifests_are_told_at_once_and_the_sixth_goes_its_way() {
       UpdateAlias f {"FunctionVersion":"2","Name":"live","RevisionId":"live@start","RoutingConfig":{"AdditionalVersionWeights":{}}}
     after: inSync false
       a Withheld
-        withheld {"alias":null,"message":"prod/a.yaml:1:1: version is missing: add the artifact's version in quotes, version: \"1.5.0\"","reason":"InvalidManifest"}
+        withheld {"alias":null,"message":"prod/a.yaml:4:1: unknown field \"verison\": did you mean version?","reason":"InvalidManifest"}
       b Withheld
         withheld {"alias":null,"message":"prod/b.yaml:4:10: version: this is a number to YAML, not text: write it in quotes, version: \"1.1\"","reason":"InvalidManifest"}
       c Withheld
@@ -167,7 +166,6 @@ async fn five_faulty_manifests_are_told_at_once_and_the_sixth_goes_its_way() {
         step {"action":"AwaitUpdated","alias":"$LATEST","codeSha256":"sha:1.1.0","result":"done"}
         step {"action":"PublishVersion","codeSha256":"sha:1.1.0","result":"done","to":"2","version":"1.1.0"}
         step {"action":"MoveAlias","alias":"live","from":"1","result":"done","to":"2"}
-      fault {"column":1,"file":"prod/a.yaml","line":1,"message":"version is missing: add the artifact's version in quotes, version: \"1.5.0\""}
       fault {"column":1,"file":"prod/a.yaml","line":4,"message":"unknown field \"verison\": did you mean version?"}
       fault {"column":10,"file":"prod/b.yaml","line":4,"message":"version: this is a number to YAML, not text: write it in quotes, version: \"1.1\""}
       fault {"column":1,"file":"prod/c.yaml","line":5,"message":"\"version\" stands there twice, first in line 4: keep one of the two"}

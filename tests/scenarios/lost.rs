@@ -3,7 +3,6 @@
 
 use pinfold::sandbox::Effect;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use crate::world::World;
 
@@ -147,41 +146,86 @@ async fn a_call_that_was_cut_off_before_it_took_effect_is_made_again_in_the_same
     }
 }
 
-#[tokio::test]
-async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
-    for operation in ["UpdateFunctionCode", "PublishVersion", "UpdateAlias"] {
-        let mut world = World::settled().await;
-        world.function("api", "1.1.0");
+/// Has a process die right after each of its writes, and another one go on. Returns what is live then: always the same.
+async fn deaths(writes: usize, change: impl AsyncFn() -> World) -> String {
+    let undisturbed = change().await;
+    undisturbed.apply().await;
+    assert_eq!(undisturbed.writes().len(), writes);
+    let live = undisturbed.live();
+    for count in 1..=writes {
+        let mut world = change().await;
         tokio::select! {
-            report = world.apply() => panic!("{operation} was not reached: {:#}", report.to_json()),
-            () = world.until_called(operation) => {}
+            report = world.apply() => panic!("there is no write {count}: {:#}", report.to_json()),
+            () = world.until_written(count) => {}
         }
         world.restart().await;
-        world.sandbox.clear_calls();
         let report = world.apply().await;
-        assert_eq!(report.to_json()["inSync"], true, "{operation}: {:#}", report.to_json());
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(world.live(), @r"
-            live:
-              api
-                $LATEST sha:1.1.0
-                1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
-                2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
-                live -> 2
-            ");
-        }
+        assert_eq!(report.to_json()["inSync"], true, "{count}: {:#}", report.to_json());
+        assert_eq!(world.writes().len(), writes, "{count}: nothing is done twice");
+        assert_eq!(world.live(), live, "{count}");
     }
+    live
+}
+
+#[tokio::test]
+async fn a_process_that_died_after_any_write_is_followed_by_one_that_goes_on() {
+    let live = deaths(3, async || {
+        let mut world = World::settled().await;
+        world.function("api", "1.1.0");
+        world
+    });
+    insta::assert_snapshot!(live.await, @r"
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 2
+    ");
+}
+
+#[tokio::test]
+async fn a_process_that_died_in_a_revert_is_followed_by_one_that_goes_on() {
+    let live = deaths(2, async || {
+        let mut world = World::released().await;
+        world.function("api", "1.0.0");
+        world
+    });
+    insta::assert_snapshot!(live.await, @r"
+    live:
+      api
+        $LATEST sha:1.0.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        live -> 1
+    ");
+}
+
+#[tokio::test]
+async fn a_process_that_died_while_a_candidate_passed_through_latest_is_followed_by_one_that_goes_on() {
+    let live = deaths(6, async || {
+        let mut world = World::settled().await;
+        let aliases = "aliases: { live: {}, beta: { version: \"2.0.0-rc.1\" } }";
+        world.manifest("api", &format!("version: \"1.1.0\"\n{aliases}\n"));
+        world
+    });
+    insta::assert_snapshot!(live.await, @r"
+    live:
+      api
+        $LATEST sha:1.1.0
+        1 sha:1.0.0 pinfold 1.0.0 sha256:sha:1.0.0
+        2 sha:2.0.0-rc.1 pinfold 2.0.0-rc.1 sha256:sha:2.0.0-rc.1
+        3 sha:1.1.0 pinfold 1.1.0 sha256:sha:1.1.0
+        beta -> 2
+        live -> 3
+    ");
 }
 
 #[tokio::test]
 async fn a_pass_that_is_asked_to_end_finishes_the_step_in_hand_and_takes_no_other() {
     let mut world = World::settled().await;
     world.function("api", "1.1.0");
-    let stop = CancellationToken::new();
-    let (report, ()) = tokio::join!(world.apply_until(&stop), async {
-        world.until_called("UpdateFunctionCode").await;
-        stop.cancel();
-    });
+    let report = world.apply_until_called("UpdateFunctionCode").await.unwrap();
     let steps = report.to_json()["functions"][0]["steps"].clone();
     assert_eq!(steps[0]["result"], "done");
     for step in &steps.as_array().unwrap()[2..] {
@@ -192,4 +236,14 @@ async fn a_pass_that_is_asked_to_end_finishes_the_step_in_hand_and_takes_no_othe
     world.sandbox.clear_calls();
     assert_eq!(world.apply().await.to_json()["inSync"], true);
     assert_eq!(world.writes().len(), 2, "the next pass goes on from there");
+}
+
+#[tokio::test]
+async fn weights_are_not_taken_for_cleared_because_the_version_is_the_right_one() {
+    let mut world = World::released().await;
+    world.aws.update_alias("api", "live", 2, Some((1, 0.25))).unwrap();
+    world.mark();
+    world.inject("UpdateAlias", Effect::CutBefore);
+    let report = world.apply().await;
+    assert_eq!(report.to_json()["inSync"], true, "{:#}", report.to_json());
 }

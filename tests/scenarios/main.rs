@@ -4,6 +4,8 @@
 //! reaches beyond the loopback, and nothing waits: the clock is turned by whoever sleeps on it.
 
 #[cfg(test)]
+mod aliases;
+#[cfg(test)]
 mod artifacts;
 #[cfg(test)]
 mod beside;
@@ -21,6 +23,8 @@ mod json;
 mod lost;
 #[cfg(test)]
 mod paging;
+#[cfg(test)]
+mod partly;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]

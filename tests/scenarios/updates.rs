@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use pinfold::sandbox::Effect;
 use serde_json::json;
 
-use crate::world::{World, zip};
+use crate::world::{BUCKET, World, zip};
 
 #[tokio::test]
 async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
@@ -170,6 +171,44 @@ async fn a_version_whose_snapshot_is_still_taken_is_not_served_yet() {
     world.settle().await;
 }
 
+#[tokio::test]
+async fn a_function_that_is_still_being_created_is_waited_for_by_the_next_pass() {
+    let mut world = World::settled().await;
+    world.inject("CreateFunction", Effect::InProgress { ms: 60_000 });
+    let call = world
+        .lambda()
+        .create_function()
+        .function_name("young")
+        .role("arn:aws:iam::000000000000:role/worker");
+    let code = FunctionCode::builder().zip_file(Blob::new(zip("1.0.0"))).build();
+    let call = call.runtime(Runtime::Nodejs22x).handler("index.handler").code(code);
+    call.send().await.unwrap();
+    world.upload("young", "1.0.0", "1.0.0");
+    world.function("young", "1.0.0");
+    let told = world.told(&world.apply().await);
+    assert!(told.contains("young Progressing"), "{told}");
+    assert!(told.contains("UpdateInProgress"), "{told}");
+    world.clock.advance(Duration::from_mins(1));
+    world.settle().await;
+    assert_eq!(world.aws.alias("young", "live").unwrap()["FunctionVersion"], "1");
+}
+
+#[tokio::test]
+async fn a_function_that_is_deleted_meanwhile_is_reported_as_missing() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    let (report, ()) = tokio::join!(world.apply(), async {
+        world.until_called("UpdateFunctionCode").await;
+        world
+            .aws
+            .call("DeleteFunction", json!({ "FunctionName": "api" }))
+            .unwrap();
+    });
+    let told = world.told(&report);
+    assert!(told.contains("FunctionMissing"), "{told}");
+    assert!(told.starts_with("inSync false\n  api Withheld"), "{told}");
+}
+
 fn failing() -> Effect {
     Effect::UpdateFails {
         code: "SubnetOutOfIPAddresses".to_owned(),
@@ -184,4 +223,32 @@ async fn upload_by_hand(world: &mut World, effect: Effect) {
     let call = world.lambda().update_function_code().function_name("api");
     call.zip_file(Blob::new(zip("hotfix"))).send().await.unwrap();
     world.mark();
+}
+
+#[tokio::test]
+async fn a_package_that_a_customers_key_encrypts_stays_so() {
+    let key = "arn:aws:kms:us-east-1:000000000000:key/ours";
+    let mut world = World::settled().await;
+    let same = json!({
+        "FunctionName": "api", "S3Bucket": BUCKET, "S3Key": "api/1.0.0.zip", "SourceKMSKeyArn": key,
+    });
+    world.aws.call("UpdateFunctionCode", same).unwrap();
+    world.function("api", "1.1.0");
+    assert_eq!(world.apply().await.to_json()["inSync"], true);
+    assert_eq!(world.aws.function("api", None).unwrap()["Code"]["SourceKMSKeyArn"], key);
+}
+
+#[tokio::test]
+async fn a_publication_that_can_never_succeed_is_a_failure_and_no_refused_guard() {
+    let mut world = World::settled().await;
+    world.refuse("PublishVersion", 400, 0);
+    world.function("api", "1.1.0");
+    let report = world.apply().await.to_json();
+    assert_eq!(report["functions"][0]["state"], "Failed", "{report:#}");
+    let tries = world
+        .writes()
+        .iter()
+        .filter(|call| call.operation == "PublishVersion")
+        .count();
+    assert_eq!(tries, 1);
 }

@@ -238,7 +238,13 @@ async fn a_name_outside_the_targets_globs_is_not_even_read() {
       worker
         $LATEST sha:placeholder
     "#);
-    assert!(world.sandbox.calls().iter().all(|call| call.resource != "worker"));
+    assert!(
+        world
+            .sandbox
+            .calls()
+            .iter()
+            .all(|call| !call.resource.contains("worker"))
+    );
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ use crate::wiring::{TestEngine, engine, git_source};
 /// Every artifact version that a bucket of these worlds holds for every function.
 const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "2.0.0-rc.1"];
 
+/// How long a scenario waits for what does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The bucket with versioning that the defaults name.
 pub(crate) const BUCKET: &str = "artifacts";
 
@@ -257,16 +260,23 @@ impl World {
 
     /// What `pinfold apply` does.
     pub(crate) async fn apply(&self) -> Report {
-        self.apply_until(&CancellationToken::new()).await
+        let desired = self.desired().await;
+        let stop = CancellationToken::new();
+        self.engine
+            .apply(&desired, &Scope::default(), &self.policy, &stop)
+            .await
+            .expect("nobody stops the pass")
     }
 
-    /// What `pinfold apply` does that is asked to end on the way.
-    pub(crate) async fn apply_until(&self, stop: &CancellationToken) -> Report {
+    /// The same, stopped when the sandbox has answered a call of an operation.
+    pub(crate) async fn apply_until_called(&self, operation: &str) -> Option<Report> {
         let desired = self.desired().await;
-        self.engine
-            .apply(&desired, &Scope::default(), &self.policy, stop)
-            .await
-            .expect("the pass got beyond reading")
+        let (scope, stop) = (Scope::default(), CancellationToken::new());
+        let (report, ()) = tokio::join!(self.engine.apply(&desired, &scope, &self.policy, &stop), async {
+            self.until_called(operation).await;
+            stop.cancel();
+        });
+        report
     }
 
     /// Returns the calls that write, be they carried out or refused.
@@ -281,17 +291,25 @@ impl World {
 
     /// Waits until the sandbox has answered a call of an operation.
     pub(crate) async fn until_called(&self, operation: &str) {
-        while self.sandbox.calls().iter().all(|call| call.operation != operation) {
-            tokio::task::yield_now().await;
-        }
+        until(|| self.called(operation)).await;
+    }
+
+    /// Waits until the sandbox has answered this many calls that write.
+    pub(crate) async fn until_written(&self, count: usize) {
+        until(|| self.writes().len() >= count).await;
     }
 
     /// Turns the clock until a delayed call is carried out.
     pub(crate) async fn delayed(&self, operation: &str) {
-        while self.sandbox.calls().iter().all(|call| call.operation != operation) {
+        until(|| {
             self.clock.advance(Duration::from_secs(1));
-            tokio::task::yield_now().await;
-        }
+            self.called(operation)
+        })
+        .await;
+    }
+
+    fn called(&self, operation: &str) -> bool {
+        self.sandbox.calls().iter().any(|call| call.operation == operation)
     }
 
     /// Returns the names of the functions that there are.
@@ -321,6 +339,18 @@ impl World {
         };
         self.sandbox.inject(sandbox::Fault::on(operation, effect).times(times));
     }
+}
+
+/// Lets the others go on until something is so. Only a scenario that has failed already has to give up.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("it never came to that");
 }
 
 /// A zip whose content is told by `tag`.

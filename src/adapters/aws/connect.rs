@@ -92,14 +92,13 @@ impl Limiters {
 }
 
 impl Access {
-    /// Names whose quotas calls use up: the account (or the role, where the account is not configured), the Region
+    /// Names whose quotas calls use up: the account (or that of the role, where none is configured), the Region
     /// and the endpoint. Targets that agree in these share AWS's buckets.
     fn owner(&self) -> String {
-        let who = self
-            .account
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| self.role_arn.clone());
+        // A role is of the account in its ARN (arn:aws:iam::ACCOUNT:role/NAME), and two roles of one account share that
+        // account's buckets.
+        let of_role = || self.role_arn.as_ref()?.split(':').nth(4).map(str::to_owned);
+        let who = self.account.as_ref().map(ToString::to_string).or_else(of_role);
         let endpoint = self.endpoint_url.as_ref().map(ToString::to_string);
         format!(
             "{} {} {}",
@@ -115,7 +114,7 @@ impl Access {
 pub struct Connection {
     pub(crate) sdk: SdkConfig,
     pub(crate) http: SharedHttpClient,
-    owner: String,
+    pub(crate) owner: String,
     /// For GetFunction.
     pub(crate) function_limiter: Limiter,
     /// For every other call to Lambda.
@@ -210,4 +209,35 @@ fn http_client() -> SharedHttpClient {
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_has_one_pair_of_limiters_whichever_way_it_is_named() {
+        let access = |account: Option<&str>, role: Option<&str>| Access {
+            region: "us-east-1".parse().unwrap(),
+            account: account.map(|account| account.parse().unwrap()),
+            role_arn: role.map(str::to_owned),
+            external_id: None,
+            endpoint_url: None,
+            s3_endpoint_url: None,
+        };
+        let mut limiters = Limiters::new(Limits {
+            get_function_per_second: 40.0,
+            control_plane_per_second: 5.0,
+        });
+        for one in [
+            access(Some("111111111111"), None),
+            access(None, Some("arn:aws:iam::111111111111:role/a")),
+            access(None, Some("arn:aws:iam::111111111111:role/b")),
+        ] {
+            let _ = limiters.pair(&one.owner());
+        }
+        assert_eq!(limiters.pairs.len(), 1);
+        let _ = limiters.pair(&access(None, Some("arn:aws:iam::222222222222:role/a")).owner());
+        assert_eq!(limiters.pairs.len(), 2);
+    }
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryPartition;
-use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
+use aws_sdk_lambda::operation::get_function::GetFunctionError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -84,6 +85,9 @@ pub(super) fn configure(connection: &Connection, limiter: &Limiter, telemetry: &
     let http = Limited::client(connection.http.clone(), limiter.clone(), "lambda", telemetry.clone());
     Builder::from(&connection.sdk)
         .http_client(http)
+        // The SDK gives up a request whose body does not move for five seconds. While it waits for its turn it does
+        // not move, and bodies here are a few hundred bytes.
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
         .interceptor(Attempts::new("lambda", telemetry.clone()))
 }
 
@@ -107,7 +111,7 @@ impl AccountCheck {
                     .get_caller_identity()
                     .send()
                     .await
-                    .map_err(|error| port_error(operation, &error))?;
+                    .map_err(|error| Self::unchecked(&port_error(operation, &error)))?;
                 match identity.account() {
                     Some(account) if account == expected.as_str() => Ok(()),
                     account => Err(PortError::new(
@@ -123,6 +127,17 @@ impl AccountCheck {
             })
             .await?;
         Ok(())
+    }
+
+    /// Whatever kept the question from being answered, it is not known whose credentials these are: nothing may be
+    /// read with them, as what is read is then written.
+    fn unchecked(error: &PortError) -> PortError {
+        let kind = if error.kind == PortErrorKind::Unreachable {
+            PortErrorKind::Unreachable
+        } else {
+            PortErrorKind::Credentials
+        };
+        PortError::new(kind, error.operation.as_str(), error.message.as_str())
     }
 }
 
@@ -143,15 +158,22 @@ impl LambdaRead for LambdaReader {
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
+        // Every write to a function follows a look at it, so what is not read here is not written either.
+        self.account.check().await?;
         let operation = format!("GetFunction {name}");
         match self.functions.get_function().function_name(name.as_str()).send().await {
             Ok(output) => translate::function(&output)
                 .map(Some)
                 .map_err(|missing| malformed(&operation, missing)),
-            Err(error) => match self.error(&operation, &error) {
-                error if error.kind == PortErrorKind::NotFound => Ok(None),
-                error => Err(error),
-            },
+            // Lambda's own word alone says so: a proxy or a wrong endpoint answers 404 to everything.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetFunctionError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.error(&operation, &error)),
         }
     }
 
@@ -184,7 +206,7 @@ impl LambdaRead for LambdaReader {
                 .control
                 .list_versions_by_function()
                 .function_name(name.as_str())
-                .set_marker(marker)
+                .set_marker(marker.clone())
                 .customize()
                 .interceptor(raw.clone())
                 .send()
@@ -209,6 +231,9 @@ impl LambdaRead for LambdaReader {
                 }
             }
             match page.next_marker() {
+                Some(next) if marker.as_deref() == Some(next) => {
+                    return Err(malformed(&operation, "NextMarker: it is the same again"));
+                }
                 Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
                 Some(_) | None => break,
             }
@@ -265,5 +290,105 @@ impl Intercept for RawBody {
             *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = bytes.to_vec();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::adapters::aws::{Access, Limiters, Limits, Rate, connect};
+
+    /// Answers every request with this head and body, for ever.
+    async fn answer(listener: TcpListener, head: &str, body: &str) -> std::io::Result<std::convert::Infallible> {
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let mut request = [0; 8192];
+            let _ = stream.read(&mut request).await?;
+            let length = body.len();
+            let text = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(text.as_bytes()).await?;
+        }
+    }
+
+    async fn connection(listener: &TcpListener, expected_account: Option<&str>) -> Connection {
+        let access = Access {
+            region: "us-east-1".parse().unwrap(),
+            account: None,
+            role_arn: None,
+            external_id: None,
+            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
+            s3_endpoint_url: None,
+        };
+        let mut limiters = Limiters::new(Limits {
+            get_function_per_second: 1000.0,
+            control_plane_per_second: 1000.0,
+        });
+        Connection {
+            expected_account: expected_account.map(|account| account.parse().unwrap()),
+            ..connect(&access, &mut limiters).await
+        }
+    }
+
+    async fn reader(listener: &TcpListener, expected_account: Option<&str>) -> LambdaReader {
+        LambdaReader::new(
+            &connection(listener, expected_account).await,
+            &Telemetry::new().unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_write_may_wait_for_its_turn_as_long_as_it_must() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connection = connection(&listener, None).await;
+        let slow = Limiter::new(Rate {
+            per_second: 0.16,
+            burst: 1,
+        });
+        let config = configure(&connection, &slow, &Telemetry::new().unwrap()).build();
+        let client = Client::from_conf(config);
+        let call = || {
+            client
+                .update_alias()
+                .function_name("api")
+                .name("live")
+                .function_version("1")
+                .send()
+        };
+        let answers = tokio::select! {
+            answers = async { (call().await, call().await) } => answers,
+            never = answer(listener, "200 OK", "{}") => match never.unwrap() {},
+        };
+        answers.0.unwrap();
+        answers.1.unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_knowing_whose_the_credentials_are_nothing_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reader = reader(&listener, Some("111111111111")).await;
+        let name = "api".parse().unwrap();
+        let (list, function) = tokio::select! {
+            answers = async { (reader.list_functions().await, reader.function(&name).await) } => answers,
+            never = answer(listener, "403 Forbidden", "") => match never.unwrap() {},
+        };
+        assert_eq!(list.unwrap_err().kind, PortErrorKind::Credentials);
+        let error = function.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Credentials);
+        assert_eq!(error.operation, "GetCallerIdentity");
+    }
+
+    #[tokio::test]
+    async fn a_404_that_does_not_come_from_lambda_says_nothing_of_the_function() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reader = reader(&listener, None).await;
+        let name = "api".parse().unwrap();
+        let function = tokio::select! {
+            answer = reader.function(&name) => answer,
+            never = answer(listener, "404 Not Found", "<html>no such page</html>") => match never.unwrap() {},
+        };
+        assert!(function.is_err(), "{function:?}");
     }
 }

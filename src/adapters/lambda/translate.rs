@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::digest::config_digest;
 use crate::domain::{
-    AccountId, AliasName, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion,
-    Routing, UpdateStatus, Version, Weight,
+    AccountId, AliasName, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication,
+    PublishedVersion, Routing, UpdateStatus, Version, Weight,
 };
 use crate::ports::{FunctionSnapshot, VersionSnapshot};
 
@@ -33,10 +33,13 @@ pub(super) fn function(output: &GetFunctionOutput) -> Result<FunctionSnapshot, M
             .ok_or("RevisionId")?,
         update: update_status(configuration),
         package,
-        architecture: configuration
-            .architectures()
-            .first()
-            .map(|architecture| architecture.as_str().to_owned()),
+        settings: CodeSettings {
+            architecture: configuration.architectures().first().map(|one| one.as_str().to_owned()),
+            kms_key: output
+                .code()
+                .and_then(|code| code.source_kms_key_arn())
+                .map(str::to_owned),
+        },
         config: None,
     };
     let account = configuration.function_arn().and_then(account_of);
@@ -127,7 +130,11 @@ pub(super) fn published(
     let publication = configuration
         .description()
         .and_then(|text| Publication::parse(text, sha256));
-    let usable = matches!(configuration.state(), Some(FunctionState::Active) | None);
+    // What is Pending will serve in a while, and is waited for; to publish it again would make a second version.
+    let usable = matches!(
+        configuration.state(),
+        Some(FunctionState::Active | FunctionState::Pending) | None
+    );
     Some((
         number,
         PublishedVersion {
@@ -137,4 +144,28 @@ pub(super) fn published(
             usable,
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_whose_snapshot_is_still_being_taken_is_not_published_again() {
+        let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        for (state, usable) in [
+            (None, true),
+            (Some(FunctionState::Active), true),
+            (Some(FunctionState::Pending), true),
+            (Some(FunctionState::Inactive), false),
+            (Some(FunctionState::Failed), false),
+        ] {
+            let configuration = FunctionConfiguration::builder()
+                .code_sha256(hash)
+                .set_state(state.clone())
+                .build();
+            let (_, version) = published(&configuration, Version::new(1).unwrap(), &Value::Null).unwrap();
+            assert_eq!(version.usable, usable, "{state:?}");
+        }
+    }
 }

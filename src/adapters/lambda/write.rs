@@ -7,7 +7,7 @@ use aws_smithy_types::retry::RetryConfig;
 use super::read::{LambdaReader, configure};
 use crate::adapters::aws::Connection;
 use crate::domain::{
-    AliasName, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, VerifiedObject, Version,
+    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, VerifiedObject, Version,
 };
 use crate::ports::{
     FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot,
@@ -60,7 +60,7 @@ impl LambdaWrite for LambdaWriter {
         &self,
         name: &FunctionName,
         code: &VerifiedObject,
-        architecture: Option<&str>,
+        settings: &CodeSettings,
         guard: &RevisionId,
     ) -> Result<Option<CodeSha256>, PortError> {
         let output = self
@@ -70,7 +70,13 @@ impl LambdaWrite for LambdaWriter {
             .s3_bucket(&code.location.bucket)
             .s3_key(&code.location.key)
             .set_s3_object_version(code.location.object_version.clone())
-            .set_architectures(architecture.map(|name| vec![Architecture::from(name)]))
+            .set_architectures(
+                settings
+                    .architecture
+                    .as_deref()
+                    .map(|name| vec![Architecture::from(name)]),
+            )
+            .set_source_kms_key_arn(settings.kms_key.clone())
             .publish(false)
             .revision_id(guard.as_str())
             .send()
@@ -94,14 +100,7 @@ impl LambdaWrite for LambdaWriter {
             .description(description.to_string())
             .send()
             .await
-            .map_err(|error| {
-                let mut error = self.reader.error(&operation, &error);
-                // The hash guard of PublishVersion answers 400 InvalidParameterValueException, not 412.
-                if error.kind == PortErrorKind::Invalid {
-                    error.kind = PortErrorKind::Precondition;
-                }
-                error
-            })?;
+            .map_err(|error| self.reader.error(&operation, &error))?;
         let version = output.version().and_then(|version| version.parse().ok());
         let sha256 = output.code_sha256().and_then(|hash| hash.parse().ok());
         version.zip(sha256).ok_or_else(|| {

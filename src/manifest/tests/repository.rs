@@ -74,7 +74,7 @@ fn a_faulty_file_withholds_its_own_function_alone() {
         state.functions.keys().map(ToString::to_string).collect::<Vec<_>>(),
         ["prod/api"]
     );
-    insta::assert_snapshot!(withheld(&state), @r#"prod/broken InvalidManifest: prod/broken.yaml:1:1: version is missing: add the artifact's version in quotes, version: "1.5.0""#);
+    insta::assert_snapshot!(withheld(&state), @r#"prod/broken InvalidManifest: prod/broken.yaml:4:1: unknown field "verison": did you mean version?"#);
 }
 
 #[test]

@@ -38,6 +38,10 @@ pub(super) fn fetch(context: &Context, s3: &S3, source: &CodeSource) -> Result<C
         (None, Some(bucket), Some(key)) => from_s3(context, s3, source, bucket, key),
         (None, None, _) | (None, _, None) => Err(LambdaError::invalid("Please provide a source for function code.")),
     }
+    .map(|code| Code {
+        kms_key: source.source_kms_key_arn.clone(),
+        ..code
+    })
 }
 
 /// Copies an object, or refers to it. Whatever S3 refuses, Lambda answers with 400 `InvalidParameterValueException`:
@@ -117,6 +121,7 @@ fn package(zip: Bytes, origin: Origin) -> Result<Code, LambdaError> {
         size: u64::try_from(zip.len()).unwrap_or(u64::MAX),
         bytes: zip,
         origin,
+        kms_key: None,
     })
 }
 
@@ -130,6 +135,7 @@ fn image(uri: &str) -> Code {
         size: 0,
         bytes: Bytes::new(),
         origin: Origin::Image { uri: uri.to_owned() },
+        kms_key: None,
     }
 }
 

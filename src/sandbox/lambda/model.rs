@@ -98,6 +98,9 @@ pub(crate) struct Code {
     pub(in super::super) bytes: Bytes,
     #[serde(default)]
     pub(super) origin: Origin,
+    /// The customer's key that the package is encrypted with. A call that leaves it out goes back to AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kms_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

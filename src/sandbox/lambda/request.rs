@@ -107,6 +107,8 @@ pub(crate) struct CodeSource {
     pub(crate) s3_object_version: Option<String>,
     #[serde(rename = "S3ObjectStorageMode")]
     pub(crate) s3_object_storage_mode: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn")]
+    pub(crate) source_kms_key_arn: Option<String>,
     pub(crate) image_uri: Option<String>,
 }
 

@@ -143,7 +143,7 @@ pub(super) fn code(endpoint: &str, function: &Function, number: VersionNumber, v
         };
         format!("{endpoint}/_sandbox/code/{arn}/{number}")
     };
-    match &version.code.origin {
+    let mut out = match &version.code.origin {
         Origin::Copy => json!({ "RepositoryType": "S3", "Location": location() }),
         Origin::Reference { bucket, key, version } => json!({
             "RepositoryType": "S3",
@@ -167,5 +167,9 @@ pub(super) fn code(endpoint: &str, function: &Function, number: VersionNumber, v
                 "ResolvedImageUri": format!("{repository}@sha256:{digest}"),
             })
         }
+    };
+    if let Some(key) = &version.code.kms_key {
+        out["SourceKMSKeyArn"] = json!(key);
     }
+    out
 }

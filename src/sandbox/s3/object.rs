@@ -115,6 +115,21 @@ impl S3 {
         Ok(stored)
     }
 
+    /// Gives a version another id, and takes away the version that had it.
+    pub(crate) fn rename_version(&mut self, bucket: &str, key: &str, from: &str, to: &str) {
+        let entries = self
+            .bucket_mut(bucket)
+            .ok()
+            .and_then(|bucket| bucket.objects.get_mut(key));
+        let Some(entries) = entries else { return };
+        entries.retain(|entry| entry.version != to);
+        for entry in entries {
+            if entry.version == from {
+                to.clone_into(&mut entry.version);
+            }
+        }
+    }
+
     /// The current object of a key, or one of its versions.
     pub(crate) fn get(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Found<'_>, S3Error> {
         let bucket = self.bucket(bucket)?;
