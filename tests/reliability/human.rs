@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::dice::Dice;
 use crate::gate::Gate;
 use crate::jobs::JOBS;
-use crate::stage::{Run, Stage, writes_of, zip};
+use crate::run::{Run, writes_of};
+use crate::stage::{Stage, zip};
 
 /// What somebody does. It may be refused, as anybody's call may be.
 type Deed = (&'static str, fn(&Place));

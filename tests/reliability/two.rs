@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::dice::Dice;
 use crate::gate::{Gate, Passed};
 use crate::jobs::{JOBS, Job};
-use crate::stage::{Run, Stage, StageEngine, artifact, writes_of};
+use crate::run::{Run, writes_of};
+use crate::stage::{Stage, StageEngine, artifact};
 
 /// Rounds in which two engines take turns after the passes that were interleaved.
 const ROUNDS: usize = 6;
