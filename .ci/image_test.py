@@ -1,7 +1,7 @@
 """Runs the image as the chart would, against a sandbox in a second container, and with authorities of its own.
 
-Needs podman and runc, openssl and git, and the image that PINFOLD_IMAGE names. Talks to the loopback alone: containers
-have the host's network, as a bridge needs rights that not every machine gives.
+Needs podman and runc, helm, openssl and git, the Python package PyYAML, and the image that PINFOLD_IMAGE names. Talks to
+the loopback alone: containers have the host's network, as a bridge needs rights that not every machine gives.
 """
 
 import contextlib
@@ -22,6 +22,9 @@ import urllib.request
 import uuid
 import zipfile
 
+import yaml
+
+CHART = pathlib.Path(__file__).resolve().parent.parent / "charts" / "pinfold"
 IMAGE = os.environ["PINFOLD_IMAGE"]
 # What the pod's security context and limits come to. The runtime and the limits on processes are podman's own
 # affair: its defaults do not work in every sandbox.
@@ -31,7 +34,6 @@ LIKE_THE_CHART = [
 ]  # fmt: skip
 PODMAN = ["podman", "--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime=runc"]
 LIMITS = ["--network=host", "--ulimit=nofile=1024:4096", "--ulimit=nproc=4096:4096"]
-GRACE_SECONDS = 30
 SIZE_LIMIT = 40_000_000
 # Where the image says that authorities are.
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
@@ -76,6 +78,47 @@ def wait_for(what, condition, seconds=60):
         time.sleep(0.2)
 
 
+def pod_of(values):
+    """Returns the pod that the chart makes of values, and its ConfigMap's files."""
+    command = ["helm", "template", "pf", str(CHART), "--values", "-"]
+    result = subprocess.run(
+        command, input=yaml.safe_dump(values), capture_output=True, text=True, timeout=60, check=False
+    )
+    if result.returncode != 0:
+        raise AssertionError(result.stderr)
+    objects = {item["kind"]: item for item in yaml.safe_load_all(result.stdout) if item}
+    return objects["Deployment"]["spec"]["template"]["spec"], objects["ConfigMap"]["data"]
+
+
+def as_a_kubelet(pod, files, folder):
+    """Returns the options of podman that give the container what the pod's specification gives it."""
+    made = pod["containers"][0]
+    security = {**pod["securityContext"], **made["securityContext"]}
+    memory = made["resources"]["limits"]["memory"].removesuffix("i").lower()
+    options = [f"--user={security['runAsUser']}:{security['runAsGroup']}", f"--memory={memory}"]
+    options += [f"--cap-drop={name}" for name in security["capabilities"]["drop"]]
+    if security["readOnlyRootFilesystem"]:
+        options += ["--read-only", "--read-only-tmpfs=false"]
+    if not security["allowPrivilegeEscalation"]:
+        options.append("--security-opt=no-new-privileges")
+    mounts = {mount["name"]: mount["mountPath"] for mount in made["volumeMounts"]}
+    for volume in pod["volumes"]:
+        path = mounts[volume["name"]]
+        if "emptyDir" in volume:
+            size = volume["emptyDir"]["sizeLimit"].removesuffix("i").lower()
+            # The group of the volume's files is the pod's, and may write.
+            options.append(f"--tmpfs={path}:rw,size={size},mode=0777")
+        elif "configMap" in volume:
+            source = folder / "config"
+            source.mkdir(exist_ok=True)
+            for name, text in files.items():
+                (source / name).write_text(text)
+            options.append(f"--volume={source}:{path}:ro")
+        else:
+            options.append(f"--volume={volume['hostPath']['path']}:{path}:ro")
+    return options
+
+
 class Image(unittest.TestCase):
     """What the image is."""
 
@@ -116,9 +159,9 @@ class Daemon(unittest.TestCase):
         self.start("sandbox", "--listen", self.aws.removeprefix("http://"))
         wait_for("the sandbox serves", lambda: get(f"{self.aws}/_sandbox/health")[0] == 200)
 
-    def start(self, *arguments, options=()):
+    def start(self, *arguments, options=LIKE_THE_CHART):
         name = f"pinfold-{uuid.uuid4().hex[:8]}"
-        run(*PODMAN, "run", "--detach", f"--name={name}", *LIMITS, *LIKE_THE_CHART, *options, IMAGE, *arguments)
+        run(*PODMAN, "run", "--detach", f"--name={name}", *LIMITS, *options, IMAGE, *arguments)
         self.stack.callback(run, *PODMAN, "rm", "--force", "--time=0", name, check=False)
         return name
 
@@ -175,29 +218,27 @@ class Daemon(unittest.TestCase):
         repository = self.folder / "repository"
         self.commit(repository, "1.0.0")
         daemon = f"http://127.0.0.1:{free_port()}"
-        (self.folder / "pinfold.yaml").write_text(
-            json.dumps(
-                {
-                    "repository": {"url": "/repository", "cacheDir": "/var/cache/pinfold"},
+        pod, files = pod_of(
+            {
+                "config": {
+                    "repository": {"url": "/repository"},
                     "targets": [
                         {"name": "prod", "path": "prod", "region": "us-east-1", "endpointUrl": self.aws}
                     ],
                     "schedule": {"git": "* * * * * *", "sweep": "0/5 * * * * *"},
-                    "http": {"listen": daemon.removeprefix("http://")},
-                }
-            )
+                    "http": {"listen": daemon.replace("http://127.0.0.1", "0.0.0.0")},
+                },
+                "extraVolumes": [{"name": "repository", "hostPath": {"path": str(repository)}}],
+                "extraVolumeMounts": [{"name": "repository", "mountPath": "/repository", "readOnly": True}],
+            }
         )
+        # The one thing that differs: the host's network is not the pod's own.
+        files = {name: text.replace("0.0.0.0", "127.0.0.1") for name, text in files.items()}
+        options = as_a_kubelet(pod, files, self.folder)
         # Others may read it: the image's user is none of this machine's.
         run("chmod", "-R", "a+rX", str(self.folder))
         started = time.monotonic()
-        name = self.start(
-            "run", "--config", "/etc/pinfold/config/pinfold.yaml",
-            options=[
-                f"--volume={self.folder}/pinfold.yaml:/etc/pinfold/config/pinfold.yaml:ro",
-                f"--volume={repository}:/repository:ro",
-                "--tmpfs=/var/cache/pinfold:rw,size=64m,mode=0777",
-            ],
-        )  # fmt: skip
+        name = self.start(*pod["containers"][0]["args"], options=options)
         wait_for("it lives", lambda: get(f"{daemon}/livez")[0] == 200)
         wait_for("it is ready", lambda: get(f"{daemon}/readyz")[0] == 200)
         print(f"ready after {time.monotonic() - started:.1f} s")
@@ -219,13 +260,14 @@ class Daemon(unittest.TestCase):
         run("chmod", "-R", "a+rX", str(self.folder))
         time.sleep(1)
         stopped = time.monotonic()
-        run(*PODMAN, "stop", f"--time={GRACE_SECONDS}", name)
+        grace = pod["terminationGracePeriodSeconds"]
+        run(*PODMAN, "stop", f"--time={grace}", name)
         took = time.monotonic() - stopped
         print(f"stopped after {took:.1f} s")
         state = json.loads(run(*PODMAN, "inspect", name).stdout)[0]["State"]
         logs = run(*PODMAN, "logs", name).stderr
         self.assertEqual(state["ExitCode"], 0, logs)
-        self.assertLess(took, GRACE_SECONDS, logs)
+        self.assertLess(took, grace, logs)
         self.assertFalse(state["OOMKilled"])
 
 
@@ -260,6 +302,7 @@ class Authorities(unittest.TestCase):
         context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        cls.stack.callback(server.server_close)
         cls.stack.callback(server.shutdown)
         cls.url = f"https://127.0.0.1:{server.server_port}"
         cls.folder = folder

@@ -75,6 +75,24 @@ fn every_test_that_holds_an_invariant_is_there() {
 }
 
 #[test]
+fn every_test_that_holds_a_promise_is_there() {
+    let page = read(&root().join("docs/reliability.md"));
+    let sources: String = rust_files(&root().join("tests"))
+        .into_iter()
+        .map(|file| read(&file))
+        .collect();
+    // A test's name is a sentence; a shorter word may be anything.
+    let is_test = |word: &String| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        word.bytes().all(plain) && word.matches('_').count() > 3
+    };
+    let named: Vec<String> = code_spans(&prose(&page)).into_iter().filter(is_test).collect();
+    assert!(named.len() > 20, "the tests are found: {named:?}");
+    let missing = named.iter().filter(|test| !sources.contains(&format!("fn {test}(")));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
 fn every_room_is_on_the_map_with_what_it_may_import() {
     let page = read(&root().join("docs/ARCHITECTURE.md"));
     let mapped: BTreeSet<String> = section(&page, "### Who may import whom")

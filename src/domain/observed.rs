@@ -81,19 +81,6 @@ impl ObservedFunction {
             .find(|(_, version)| version.sha256 == sha256 && version.usable && version.config == Some(wanted))
             .map(|(number, _)| *number)
     }
-
-    /// Returns whether publishing `$LATEST` as it is would bring back a version that cannot serve.
-    ///
-    /// Lambda makes a new version only if something was updated since the last one; else it answers with that one,
-    /// and one that has turned Inactive stays so. Uploading the same code once more counts as an update.
-    pub fn republishes_unusable(&self, sha256: CodeSha256) -> bool {
-        let twin = |version: &PublishedVersion| {
-            version.sha256 == sha256 && version.config.is_some() && version.config == self.latest.config
-        };
-        self.latest.sha256 == Some(sha256)
-            && self.reusable_version(sha256).is_none()
-            && self.versions.values().any(twin)
-    }
 }
 
 /// `$LATEST` of a function.

@@ -167,7 +167,6 @@ fn needs_upload(desired: &DesiredFunction, observed: &ObservedFunction, facts: &
                 .aliases
                 .get(alias)
                 .and_then(|found| observed.kept_version(found, wanted));
-            let held = latest.sha256 == Some(wanted) && !observed.republishes_unusable(wanted);
-            kept.is_none() && !held && observed.reusable_version(wanted).is_none()
+            kept.is_none() && latest.sha256 != Some(wanted) && observed.reusable_version(wanted).is_none()
         })
 }

@@ -151,10 +151,6 @@ impl<'a> Work<'a> {
         let holds = self.holds;
         publishes.sort_by_key(|publish| (holds != Some(publish.sha256), is_own(publish)));
         for publish in &publishes {
-            if self.holds == Some(publish.sha256) && self.observed.republishes_unusable(publish.sha256) {
-                // It is there, but has to be uploaded again for anything new to be published from it.
-                self.holds = None;
-            }
             let ready = if is_own(publish) { Ok(()) } else { can_be_put_back(code) };
             match ready.and_then(|()| self.bring(publish.sha256, publish.version, publish.verdict)) {
                 Ok(()) => self.publish(publish),

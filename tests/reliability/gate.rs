@@ -11,7 +11,8 @@ use pinfold::domain::{
     VerifiedObject, Version,
 };
 use pinfold::ports::{
-    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, Qualifier, VersionList, VersionSnapshot,
+    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList,
+    VersionSnapshot,
 };
 
 /// The moment of a call at which a process dies.
@@ -66,6 +67,8 @@ struct Shared {
     /// Guards that the engine has read: of aliases and of `$LATEST`.
     seen: BTreeSet<RevisionId>,
     death: Option<(usize, Moment)>,
+    /// A call whose reply is lost to an engine that lives on.
+    loss: Option<(usize, Moment)>,
     dead: bool,
     in_flight: Option<Write>,
     witness: Option<Witness>,
@@ -82,6 +85,12 @@ impl Gate {
     /// Has the engine die at its `k`-th call, counted from 0.
     pub(crate) fn dying(self, k: usize, moment: Moment) -> Self {
         self.lock().death = Some((k, moment));
+        self
+    }
+
+    /// Has the reply to the engine's `k`-th call be lost, and the engine live on.
+    pub(crate) fn losing(self, k: usize, moment: Moment) -> Self {
+        self.lock().loss = Some((k, moment));
         self
     }
 
@@ -108,9 +117,11 @@ impl Gate {
         self.lock().in_flight.clone()
     }
 
-    /// Forgets the record, for the next pass.
+    /// Forgets the record, for the next pass, which nothing befalls.
     pub(crate) fn forget(&self) {
-        self.lock().passed.clear();
+        let mut shared = self.lock();
+        shared.passed.clear();
+        shared.loss = None;
     }
 
     /// Lets one call through.
@@ -141,14 +152,10 @@ impl Gate {
             shared.tickets = shared.tickets.saturating_sub(1);
             let number = shared.passed.len();
             let (name, write) = entry.take().unwrap();
-            match shared.death {
-                Some((k, Moment::Before)) if k == number => shared.dead = true,
-                Some((k, Moment::InFlight)) if k == number => {
-                    shared.dead = true;
-                    shared.in_flight.clone_from(&write);
-                }
-                Some(_) | None => {}
+            if shared.loss == Some((number, Moment::InFlight)) || shared.death == Some((number, Moment::InFlight)) {
+                shared.in_flight.clone_from(&write);
             }
+            shared.dead |= matches!(shared.death, Some((k, Moment::Before | Moment::InFlight)) if k == number);
             if shared.dead {
                 return Poll::Pending;
             }
@@ -181,6 +188,13 @@ impl Gate {
         std::future::pending::<()>().await;
     }
 
+    /// Returns whether the reply to a call is lost, and the call with it if it is not carried out in the first place.
+    fn loses(&self, number: usize, effect: bool) -> bool {
+        self.lock()
+            .loss
+            .is_some_and(|(k, moment)| k == number && (moment == Moment::AfterEffect) == effect)
+    }
+
     fn note(&self, revisions: impl IntoIterator<Item = RevisionId>) {
         self.lock().seen.extend(revisions);
     }
@@ -193,39 +207,59 @@ pub(crate) struct Gated<P> {
     pub(crate) gate: Gate,
 }
 
+fn lost() -> PortError {
+    PortError::new(PortErrorKind::Unknown, "a call", "no answer came")
+}
+
+impl<P> Gated<P> {
+    /// Makes a call, when the gate lets it through.
+    async fn make<T>(
+        &self,
+        name: String,
+        write: Option<Write>,
+        call: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        let number = self.gate.enter(name, write).await;
+        if self.gate.loses(number, false) {
+            return Err(lost());
+        }
+        let result = call.await;
+        self.gate.leave(number, result.is_ok()).await;
+        if self.gate.loses(number, true) {
+            Err(lost())
+        } else {
+            result
+        }
+    }
+}
+
 impl<P: LambdaRead> LambdaRead for Gated<P> {
     async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
-        let number = self.gate.enter("ListFunctions".to_owned(), None).await;
-        let result = self.inner.list_functions().await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.list_functions();
+        self.make("ListFunctions".to_owned(), None, call).await
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
-        let number = self.gate.enter(format!("GetFunction {name}"), None).await;
-        let result = self.inner.function(name).await;
+        let call = self.inner.function(name);
+        let result = self.make(format!("GetFunction {name}"), None, call).await;
         if let Ok(Some(found)) = &result {
             self.gate.note([found.latest.revision.clone()]);
         }
-        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
     async fn aliases(&self, name: &FunctionName) -> Result<Vec<(AliasName, ObservedAlias)>, PortError> {
-        let number = self.gate.enter(format!("ListAliases {name}"), None).await;
-        let result = self.inner.aliases(name).await;
+        let call = self.inner.aliases(name);
+        let result = self.make(format!("ListAliases {name}"), None, call).await;
         if let Ok(found) = &result {
             self.gate.note(found.iter().map(|(_, alias)| alias.revision.clone()));
         }
-        self.gate.leave(number, result.is_ok()).await;
         result
     }
 
     async fn versions(&self, name: &FunctionName) -> Result<VersionList, PortError> {
-        let number = self.gate.enter(format!("ListVersions {name}"), None).await;
-        let result = self.inner.versions(name).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.versions(name);
+        self.make(format!("ListVersions {name}"), None, call).await
     }
 
     async fn version(&self, name: &FunctionName, qualifier: &Qualifier) -> Result<VersionSnapshot, PortError> {
@@ -233,10 +267,8 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
             Qualifier::Version(version) => version.to_string(),
             Qualifier::Alias(alias) => alias.to_string(),
         };
-        let number = self.gate.enter(format!("GetFunction {name}:{qualified}"), None).await;
-        let result = self.inner.version(name, qualifier).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.version(name, qualifier);
+        self.make(format!("GetFunction {name}:{qualified}"), None, call).await
     }
 }
 
@@ -249,10 +281,8 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         guard: &RevisionId,
     ) -> Result<Option<CodeSha256>, PortError> {
         let write = Write::Update(name.clone(), code.clone(), settings.clone(), guard.clone());
-        let number = self.gate.enter(format!("UpdateFunctionCode {name}"), Some(write)).await;
-        let result = self.inner.update_code(name, code, settings, guard).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.update_code(name, code, settings, guard);
+        self.make(format!("UpdateFunctionCode {name}"), Some(write), call).await
     }
 
     async fn publish(
@@ -262,21 +292,15 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         description: &Publication,
     ) -> Result<(Version, CodeSha256), PortError> {
         let write = Write::Publish(name.clone(), guard, description.clone());
-        let number = self.gate.enter(format!("PublishVersion {name}"), Some(write)).await;
-        let result = self.inner.publish(name, guard, description).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.publish(name, guard, description);
+        self.make(format!("PublishVersion {name}"), Some(write), call).await
     }
 
     async fn create_alias(&self, name: &FunctionName, alias: &AliasName, to: Version) -> Result<(), PortError> {
         let write = Write::Create(name.clone(), alias.clone(), to);
-        let number = self
-            .gate
-            .enter(format!("CreateAlias {name}:{alias}"), Some(write))
-            .await;
-        let result = self.inner.create_alias(name, alias, to).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.create_alias(name, alias, to);
+        self.make(format!("CreateAlias {name}:{alias}"), Some(write), call)
+            .await
     }
 
     async fn move_alias(
@@ -287,13 +311,9 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
         guard: &RevisionId,
     ) -> Result<(), PortError> {
         let write = Write::Move(name.clone(), alias.clone(), to, guard.clone());
-        let number = self
-            .gate
-            .enter(format!("UpdateAlias {name}:{alias}"), Some(write))
-            .await;
-        let result = self.inner.move_alias(name, alias, to, guard).await;
-        self.gate.leave(number, result.is_ok()).await;
-        result
+        let call = self.inner.move_alias(name, alias, to, guard);
+        self.make(format!("UpdateAlias {name}:{alias}"), Some(write), call)
+            .await
     }
 }
 

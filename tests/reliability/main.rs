@@ -39,6 +39,8 @@ mod properties;
 #[path = "../scenarios/repository.rs"]
 mod repository;
 #[cfg(test)]
+mod run;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod storms;

@@ -14,7 +14,7 @@ use crate::model::{Function, Stop};
 use crate::worlds::{Case, Live, Store, case, function, honest, now, resolve, store};
 
 /// How many times as many worlds each property is tried on as proptest has by default. `PROPTEST_CASES` sets the latter.
-const TIMES: u32 = 4;
+const TIMES: u32 = 3;
 
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();

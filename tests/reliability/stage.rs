@@ -1,9 +1,8 @@
-//! A small world without HTTP: a sandbox, what Git says of it, and engines whose calls go through gates. Runs passes call
-//! by call, and holds what came about to what must always be true.
+//! A small world without HTTP: a sandbox, what Git says of it, and engines whose calls go through gates. Holds what came
+//! about to what must always be true; in which order the calls go is decided elsewhere.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,17 +11,16 @@ use pinfold::domain::{
     ArtifactVersion, CodeSha256, DesiredArtifact, DesiredFunction, DesiredState, FunctionKey, FunctionName, Mode,
     S3Location, Target, Timestamp, VerifiedObject,
 };
-use pinfold::plan::{Report, Verdict};
 use pinfold::ports::{Clock, LambdaWrite as _};
-use pinfold::reconcile::{Engine, PassPolicy, Scope, TargetPorts};
+use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::sandbox::{self, Code, ManualClock, NewFunction, Options, Place, Sandbox, package};
 use pinfold::telemetry::Telemetry;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio_util::sync::CancellationToken;
 
 use crate::direct::Direct;
 use crate::gate::{Gate, Gated, Passed, Witness, Write};
+use crate::run::{Run, at_once, writes_of};
 
 /// Artifact versions that there are of every function.
 const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "2.0.0-rc.1", "2.0.0-rc.2"];
@@ -294,86 +292,6 @@ impl Stage {
     }
 }
 
-/// A pass in progress, which goes on call by call.
-pub(crate) struct Run<'a> {
-    gate: Gate,
-    future: Pin<Box<dyn Future<Output = Report> + 'a>>,
-    report: Option<Report>,
-}
-
-impl<'a> Run<'a> {
-    pub(crate) fn new(engine: &'a StageEngine, desired: &'a DesiredState, gate: &Gate) -> Self {
-        let mut run = Self {
-            gate: gate.clone(),
-            future: Box::pin(pass(engine, desired)),
-            report: None,
-        };
-        run.poll();
-        run
-    }
-
-    /// Lets one call through and goes on to the next. Returns false where there is none any more.
-    pub(crate) fn step(&mut self) -> bool {
-        if self.report.is_some() {
-            return false;
-        }
-        self.gate.admit();
-        // Streams of futures may want to be asked more than once before they get to the one that was woken.
-        for _ in 0..100 {
-            self.poll();
-            if self.report.is_some() || self.gate.is_dead() || self.gate.is_closed() {
-                return true;
-            }
-        }
-        panic!("the pass is stuck at {:?}", self.gate.passed());
-    }
-
-    /// Returns whether the pass is over and found everything as Git says.
-    pub(crate) fn in_sync(&self) -> bool {
-        self.report
-            .as_ref()
-            .is_some_and(|report| report.verdict() == Verdict::InSync)
-    }
-
-    /// Lets every call through.
-    pub(crate) fn finish(&mut self) {
-        while self.step() {}
-    }
-
-    fn poll(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        if self.report.is_none()
-            && let Poll::Ready(report) = self.future.as_mut().poll(&mut context)
-        {
-            self.report = Some(report);
-        }
-    }
-}
-
-async fn pass(engine: &StageEngine, desired: &DesiredState) -> Report {
-    let (scope, policy, stop) = (Scope::default(), PassPolicy::default(), CancellationToken::new());
-    engine.apply(desired, &scope, &policy, &stop).await.unwrap()
-}
-
-/// Polls a future that never has to wait.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    let mut future = Box::pin(future);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..10_000 {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
-            return done;
-        }
-    }
-    panic!("it waits for something");
-}
-
-/// Returns the calls of a pass that write.
-pub(crate) fn writes_of(gate: &Gate) -> Vec<Passed> {
-    let mut passed = gate.passed();
-    passed.retain(|passed| passed.write.is_some());
-    passed
-}
-
 pub(crate) fn key(function: &str) -> FunctionKey {
     FunctionKey {
         target: "prod".parse().unwrap(),
@@ -405,5 +323,9 @@ pub(crate) fn zip(tag: &str) -> Bytes {
 
 /// The hash of the zip of `tag`.
 pub(crate) fn hash(tag: &str) -> CodeSha256 {
-    CodeSha256::from_bytes(Sha256::digest(zip(tag)).into())
+    // Asked for thousands of times, and slow without optimisation.
+    static KNOWN: Mutex<BTreeMap<String, CodeSha256>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || CodeSha256::from_bytes(Sha256::digest(zip(tag)).into());
+    *known.entry(tag.to_owned()).or_insert_with(make)
 }
