@@ -7,7 +7,6 @@
 
 ARG RUST_VERSION=1.95
 FROM docker.io/library/rust:${RUST_VERSION}-bookworm AS build
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /build
 
 # zlib is linked into the binary: the builder happens to have a shared one, the final image has not.
@@ -35,13 +34,15 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # which Debian packages they are, as in other images without a package manager.
 RUN mkdir -p /root-of-image/etc/ssl/certs /root-of-image/etc/pinfold /root-of-image/var/lib/dpkg/status.d /empty \
     && cp target/dist/pinfold /root-of-image/pinfold \
-    && ldd /root-of-image/pinfold | grep -o '/[^ ]*' | while read -r library; do \
-         mkdir -p "/root-of-image$(dirname "$library")" && cp -L "$library" "/root-of-image$library"; \
-       done \
+    && ldd /root-of-image/pinfold > ldd.txt \
+    && grep -o '/[^ ]*' ldd.txt > libraries.txt \
+    && while read -r library; do \
+         mkdir -p "/root-of-image$(dirname "$library")" && cp -L "$library" "/root-of-image$library" || exit 1; \
+       done < libraries.txt \
     && cp -L /etc/ssl/certs/ca-certificates.crt /root-of-image/etc/ssl/certs/ \
     && cp -L /etc/os-release /root-of-image/etc/os-release \
     && for package in libc6 libgcc-s1 ca-certificates; do \
-         dpkg-query --status "$package" > "/root-of-image/var/lib/dpkg/status.d/$package"; \
+         dpkg-query --status "$package" > "/root-of-image/var/lib/dpkg/status.d/$package" || exit 1; \
        done \
     && echo 'pinfold:x:65532:65532:pinfold:/tmp:/nonexistent' > /root-of-image/etc/passwd \
     && echo 'pinfold:x:65532:' > /root-of-image/etc/group \
