@@ -143,7 +143,7 @@ async fn once(config: &Config, output: Output, stop: &CancellationToken) -> Resu
     let (scope, policy): (Scope, PassPolicy) = (Scope::default(), setup::policy(config, None));
     let plan = engine.plan(&desired, &scope, &policy).await;
     output.heading("What happened before Pinfold looked")?;
-    output.story(&world::story())?;
+    output.text(&format!("{}\n", world::story()))?;
     output.heading("What Git says, and what runs")?;
     output.report(&plan)?;
     let mut report = plan;
@@ -159,7 +159,7 @@ async fn once(config: &Config, output: Output, stop: &CancellationToken) -> Resu
         }
     }
     output.heading("What runs now")?;
-    output.summary(&report)?;
+    output.text(&report.to_summary_text())?;
     if report.verdict() == Verdict::InSync {
         return Ok(Exit::Ok);
     }

@@ -63,20 +63,17 @@ impl Output {
         let _ = AutoStream::new(std::io::stderr(), self.choice).write_all(text.as_bytes());
     }
 
-    /// Prints a heading between results for people.
-    pub(super) fn heading(self, text: &str) -> Result<(), Failure> {
+    /// Prints a text that is for people alone; nothing where programs read the output.
+    pub(super) fn text(self, text: &str) -> Result<(), Failure> {
         match self.format {
-            OutputFormat::Text => self.data(&format!("{HEADING}── {text}{HEADING:#}\n\n")),
+            OutputFormat::Text => self.data(text),
             OutputFormat::Json => Ok(()),
         }
     }
 
-    /// Prints a text for people.
-    pub(super) fn story(self, text: &str) -> Result<(), Failure> {
-        match self.format {
-            OutputFormat::Text => self.data(&format!("{text}\n")),
-            OutputFormat::Json => Ok(()),
-        }
+    /// Prints a heading between results for people.
+    pub(super) fn heading(self, text: &str) -> Result<(), Failure> {
+        self.text(&format!("{HEADING}── {text}{HEADING:#}\n\n"))
     }
 
     /// Prints what was done in a pass, and how things stand after it.
@@ -84,14 +81,6 @@ impl Output {
         match self.format {
             OutputFormat::Text => self.data(&format!("{}{}\n", report.headline(), report.steps_text())),
             OutputFormat::Json => self.json(&report.to_json()),
-        }
-    }
-
-    /// Prints how things stand.
-    pub(super) fn summary(self, report: &Report) -> Result<(), Failure> {
-        match self.format {
-            OutputFormat::Text => self.data(&report.to_summary_text()),
-            OutputFormat::Json => Ok(()),
         }
     }
 

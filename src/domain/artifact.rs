@@ -180,11 +180,6 @@ impl ArtifactTemplate {
             object_version: object_version.map(str::to_owned),
         })
     }
-
-    /// Returns whether `{account}` is among the placeholders.
-    pub fn wants_account(&self) -> bool {
-        self.parts.contains(&Part::Hole(Hole::Account))
-    }
 }
 
 /// S3 User Guide, "General purpose bucket naming rules".

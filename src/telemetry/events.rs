@@ -334,7 +334,8 @@ impl PassFinished<'_> {
         for function in &report.functions {
             count_function(report, function, telemetry);
         }
-        let count = |state: State| report.summary().get(&state).copied().unwrap_or_default();
+        let summary = report.summary();
+        let count = |state: State| summary.get(&state).copied().unwrap_or_default();
         let changed = report
             .functions
             .iter()

@@ -114,6 +114,7 @@ impl Access {
 pub struct Connection {
     pub(crate) sdk: SdkConfig,
     pub(crate) http: SharedHttpClient,
+    /// Whose quotas calls use up.
     pub(crate) owner: String,
     /// For GetFunction.
     pub(crate) function_limiter: Limiter,
@@ -126,11 +127,6 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Names whose quotas calls use up.
-    pub(crate) fn owner(&self) -> &str {
-        &self.owner
-    }
-
     /// Says where calls go, for messages.
     pub(crate) fn place(&self) -> String {
         let region = self.sdk.region().map_or("no Region", |region| region.as_ref());

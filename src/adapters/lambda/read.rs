@@ -50,7 +50,7 @@ impl LambdaReader {
             let config = configure(connection, limiter, telemetry).retry_config(retries);
             // The SDK's own budget of retries is one for a service and Region, whatever the account and the quota: a
             // storm of 429 in one would use up the retries of all.
-            let partition = RetryPartition::new(format!("lambda {quota} {}", connection.owner()));
+            let partition = RetryPartition::new(format!("lambda {quota} {}", connection.owner));
             Client::from_conf(config.retry_partition(partition).build())
         };
         Self {
