@@ -32,7 +32,7 @@ pub use observed::{
     CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState,
     PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, Weight,
 };
-pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp};
+pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp, elapsed};
 pub use publication::Publication;
 pub use repository::{BranchName, BranchNameError, ForcePush, RepositoryUrl, RepositoryUrlError, Transport};
 pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedObject};

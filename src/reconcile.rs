@@ -10,7 +10,7 @@ mod resolve;
 mod status;
 
 pub use desire::{ManifestCache, load};
-pub use driver::{Driver, DriverPolicy};
+pub use driver::Driver;
 pub use observe::Observer;
 pub use pass::{Engine, PassPolicy, Scope, TargetPorts};
 pub use status::{Nudge, Status, StatusBoard};

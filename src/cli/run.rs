@@ -11,7 +11,7 @@ use super::{Global, logging, setup};
 use crate::adapters::cron::Cron;
 use crate::config::Config;
 use crate::http::Server;
-use crate::reconcile::{Driver, DriverPolicy, Nudge, StatusBoard};
+use crate::reconcile::{Driver, Nudge, StatusBoard};
 
 pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = setup::config(global)?;
@@ -51,11 +51,7 @@ pub(super) async fn serve(
         .await?;
     cron.every(config.schedule.sweep.as_str(), move || for_sweep.sweep())
         .await?;
-    let policy = DriverPolicy {
-        mode: config.mode,
-        change_limit: config.limits.max_changed_functions,
-    };
-    let driver = Driver::new(source, engine, policy, nudge, status.clone());
+    let driver = Driver::new(source, engine, setup::policy(config, None), nudge, status.clone());
     // The probes are answered for as long as the last steps take, and from a task of their own, so that a scrape never
     // waits for a plan.
     let server_stop = CancellationToken::new();

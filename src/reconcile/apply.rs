@@ -9,8 +9,8 @@ use super::execute::{Execution, Executor};
 use super::observe::tell_unreadable;
 use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
-use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, ObservedState};
-use crate::plan::{FunctionReport, Plan, Report, State, StepResult, plan};
+use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey};
+use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite};
 use crate::telemetry::{PassPhase, StepFinished};
 
@@ -43,16 +43,15 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             looked = self.look(&desired, scope, policy) => looked,
         };
         let targets = self.targets_by_name();
+        let mut todo = steps_of(&plan, |_| true);
         let mut done: BTreeMap<FunctionKey, Execution> = BTreeMap::new();
         let mut reports: BTreeMap<FunctionKey, FunctionReport> =
-            Report::functions_of(plan.clone(), &desired, &seen.observations, &targets)
+            Report::functions_of(plan, &desired, &seen.observations, &targets)
                 .into_iter()
                 .map(|function| (function.key.clone(), function))
                 .collect();
-        let mut todo = plan;
-        todo.functions.retain(|_, function| !function.steps.is_empty());
         for round in 1..=ROUNDS {
-            if todo.functions.is_empty() {
+            if todo.is_empty() {
                 break;
             }
             let applying = self.clock.now();
@@ -78,13 +77,11 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 break;
             }
             let replanned = self.look_again(&desired, &keys, policy, &mut seen).await;
-            for function in Report::functions_of(replanned.clone(), &desired, &seen.observations, &targets) {
+            todo = steps_of(&replanned, |key| round < ROUNDS && again.contains(key));
+            for function in Report::functions_of(replanned, &desired, &seen.observations, &targets) {
                 reports.insert(function.key.clone(), function);
             }
             self.phase(PassPhase::Verify, verifying);
-            todo = replanned;
-            todo.functions
-                .retain(|key, function| round < ROUNDS && again.contains(key) && !function.steps.is_empty());
         }
         for (key, execution) in done {
             if let Some(function) = reports.get_mut(&key) {
@@ -97,12 +94,12 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// Takes the steps of every function, several at a time.
     async fn execute(
         &self,
-        plan: Plan,
+        todo: BTreeMap<FunctionKey, Vec<Step>>,
         revision: Option<&CommitId>,
         stop: &CancellationToken,
     ) -> BTreeMap<FunctionKey, Execution> {
-        futures::stream::iter(plan.functions)
-            .map(|(key, function)| async move {
+        futures::stream::iter(todo)
+            .map(|(key, steps)| async move {
                 let Some(ports) = self.targets.get(&key.target) else {
                     return (key, Execution::default());
                 };
@@ -114,7 +111,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                     stop,
                 };
                 let execution = executor
-                    .run(function.steps, |report, duration| {
+                    .run(steps, |report, duration| {
                         StepFinished {
                             key: &key,
                             revision,
@@ -161,30 +158,25 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             ..DesiredState::default()
         };
         for ports in self.targets.values() {
-            let found: Vec<_> = changed
-                .functions
-                .iter()
-                .filter(|(key, _)| key.target == ports.target.name)
-                .filter_map(|(key, function)| match seen.observations.get(key) {
-                    Some(ObservedState::Found(found)) => Some((function, found.as_ref())),
-                    Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => None,
-                })
-                .collect();
-            let facts = seen.facts.entry(ports.target.name.clone()).or_default();
-            resolve(&found, &ports.artifacts, facts).await;
+            let target = &ports.target.name;
+            let facts = seen.facts.entry(target.clone()).or_default();
+            resolve(target, &changed, &seen.observations, &ports.artifacts, facts).await;
         }
-        let policy = self.policy(&PassPolicy {
+        let policy = PassPolicy {
             change_limit: ChangeLimit::Unlimited,
             ..policy.clone()
-        });
-        plan(
-            &changed,
-            &self.targets_by_name(),
-            &seen.observations,
-            &seen.facts,
-            &policy,
-        )
+        };
+        self.decide(&changed, seen, &policy)
     }
+}
+
+/// Returns the steps of the functions that have some and are wanted.
+fn steps_of(plan: &Plan, wanted: impl Fn(&FunctionKey) -> bool) -> BTreeMap<FunctionKey, Vec<Step>> {
+    let functions = plan.functions.iter();
+    functions
+        .filter(|(key, function)| !function.steps.is_empty() && wanted(key))
+        .map(|(key, function)| (key.clone(), function.steps.clone()))
+        .collect()
 }
 
 /// Puts what was done into the report of a function that was looked at again since.

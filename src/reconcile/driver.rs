@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::desire::{ManifestCache, load};
 use super::pass::{Engine, PassPolicy, Scope};
 use super::status::{Nudge, StatusBoard, Wake};
-use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey, Mode, Timestamp};
+use crate::domain::{CommitId, DesiredState, FunctionKey, Timestamp, elapsed};
 use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
 use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, PortError, PortErrorKind};
 use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
@@ -19,8 +19,8 @@ use crate::telemetry::{GitOperation, GitRequest, PassSkipped};
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
 const FOLLOW_UP: Duration = Duration::from_secs(5);
 
-/// Further looks between two sweeps at the most. What is not settled by then waits for the next one: a guard that is
-/// refused for ever must not keep the rate limits busy.
+/// Further looks between two sweeps at the most. An update that is still in progress by then waits for the next one, so
+/// that one which never ends does not keep the rate limits busy. (A guard that is refused again gets a pause anyway.)
 const FOLLOW_UPS: u32 = 6;
 
 /// The first pause after a failure; it doubles with each further one.
@@ -29,20 +29,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause: somebody who mends the cause should not wait for half an hour.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
-/// What the daemon's passes may do.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DriverPolicy {
-    /// The configuration's mode.
-    pub mode: Mode,
-    /// How many functions a pass may change.
-    pub change_limit: ChangeLimit,
-}
-
 /// Makes a pass whenever it is woken.
 pub struct Driver<S, L, A, C> {
     source: S,
     engine: Engine<L, A, C>,
-    policy: DriverPolicy,
+    policy: PassPolicy,
     nudge: Nudge,
     status: StatusBoard,
     cache: ManifestCache,
@@ -68,8 +59,8 @@ where
     A: Artifacts,
     C: Clock,
 {
-    /// Builds a driver that has not looked at anything yet.
-    pub fn new(source: S, engine: Engine<L, A, C>, policy: DriverPolicy, nudge: Nudge, status: StatusBoard) -> Self {
+    /// Builds a driver that has not looked at anything yet. Its passes go by `policy`, but for `held`: that is its own.
+    pub fn new(source: S, engine: Engine<L, A, C>, policy: PassPolicy, nudge: Nudge, status: StatusBoard) -> Self {
         Self {
             source,
             engine,
@@ -158,7 +149,7 @@ where
             operation,
             error: error.map(ToString::to_string).as_deref(),
             result: error.map_or("ok", |error| class(error.kind)),
-            duration: (now - before).to_std().unwrap_or_default(),
+            duration: elapsed(before, now),
             now,
         }
         .emit(self.engine.telemetry());
@@ -172,10 +163,8 @@ where
             return BTreeSet::new();
         };
         let policy = PassPolicy {
-            mode: self.policy.mode,
-            change_limit: self.policy.change_limit,
-            acknowledged: None,
             held: self.holds(desired.revision.as_ref()),
+            ..self.policy.clone()
         };
         let report = self.engine.apply(&desired, scope, &policy, stop).await;
         self.desired = Some(desired);

@@ -7,17 +7,16 @@ use tokio_util::sync::CancellationToken;
 use super::observe::Observer;
 use crate::domain::{
     AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
-    VerifiedObject, Version,
+    VerifiedObject, Version, elapsed,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
 
-/// Waits between looks at an update. Most are complete after some seconds; the first looks are for the quick ones.
-const LOOKS: [Duration; 3] = [
-    Duration::from_millis(500),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
+/// The pause between looks at an update. Most are complete after some seconds.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The pauses after the first looks, which are for the quick ones.
+const FIRST_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(500)];
 
 /// The longest pause between looks that nobody answers. Each unanswered look doubles the pause, so that a wait adds next
 /// to nothing to a storm; the bound keeps a wait from sleeping long past the end of one.
@@ -147,7 +146,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             }
             let before = self.clock.now();
             let outcome = self.take(&report.step, &mut published).await;
-            let duration = (self.clock.now() - before).to_std().unwrap_or_default();
+            let duration = elapsed(before, self.clock.now());
             let (result, message) = match outcome {
                 Outcome::Done { version, message } => {
                     report.version = version;
@@ -337,7 +336,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
     async fn wait<T: From<Outcome>>(&self, what: &str, mut look: impl AsyncFnMut() -> Look<T>) -> T {
         let before = self.clock.now();
-        let mut pauses = LOOKS.into_iter().chain(std::iter::repeat(LOOKS[LOOKS.len() - 1]));
+        let mut first = FIRST_PAUSES.into_iter();
         let mut unanswered = 0;
         loop {
             match look().await {
@@ -345,10 +344,10 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 Look::Unfinished => unanswered = 0,
                 Look::Unanswered => unanswered += 1,
             }
-            let pause = pauses.next().unwrap_or(LONGEST_WAIT);
+            let pause = first.next().unwrap_or(PAUSE);
             let pause = pause.saturating_mul(1 << unanswered.min(8)).min(LONGEST_PAUSE);
             // The looks themselves may be slow, so it is the clock that counts.
-            let waited = (self.clock.now() - before).to_std().unwrap_or_default();
+            let waited = elapsed(before, self.clock.now());
             if waited >= LONGEST_WAIT {
                 let message = format!("{what} is not complete after {} s", waited.as_secs());
                 return Outcome::Refused(message).into();

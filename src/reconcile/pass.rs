@@ -1,5 +1,6 @@
 //! One pass over the fleet, always from full state: observe, resolve, plan and, where there is a writer, execute.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use super::observe::{Observer, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
-    Target, TargetFailure, TargetName, Timestamp,
+    Target, TargetFailure, TargetName, Timestamp, elapsed,
 };
 use crate::plan::{
     ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, Unmanaged, plan,
@@ -125,7 +126,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             .collect()
     }
 
-    pub(super) fn policy(&self, policy: &PassPolicy) -> Policy {
+    fn policy(&self, policy: &PassPolicy) -> Policy {
         Policy {
             mode: policy.mode,
             now: self.clock.now(),
@@ -157,7 +158,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
     }
 
     fn elapsed(&self, since: Timestamp) -> Duration {
-        (self.clock.now() - since).to_std().unwrap_or_default()
+        elapsed(since, self.clock.now())
     }
 }
 
@@ -179,15 +180,15 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let seen = self.observe(desired, scope).await;
         self.phase(PassPhase::Read, started);
         let started = self.clock.now();
-        let plan = plan(
-            desired,
-            &self.targets_by_name(),
-            &seen.observations,
-            &seen.facts,
-            &self.policy(policy),
-        );
+        let plan = self.decide(desired, &seen, policy);
         self.phase(PassPhase::Diff, started);
         (seen, plan)
+    }
+
+    /// Plans from what was seen.
+    pub(super) fn decide(&self, desired: &DesiredState, seen: &Seen, policy: &PassPolicy) -> Plan {
+        let (targets, policy) = (self.targets_by_name(), self.policy(policy));
+        plan(desired, &targets, &seen.observations, &seen.facts, &policy)
     }
 
     async fn observe(&self, desired: &DesiredState, scope: &Scope) -> Seen {
@@ -285,15 +286,8 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 )
             })
             .collect();
-        let found: Vec<_> = observations
-            .iter()
-            .filter_map(|(key, state)| match state {
-                ObservedState::Found(found) => Some((desired.functions.get(key)?, found.as_ref())),
-                ObservedState::Missing | ObservedState::Unreadable(_) => None,
-            })
-            .collect();
         let mut facts = ArtifactFacts::new();
-        resolve(&found, &ports.artifacts, &mut facts).await;
+        resolve(&target.name, desired, &observations, &ports.artifacts, &mut facts).await;
         let facts = [(target.name.clone(), facts)].into();
         Seen {
             observations,
@@ -331,10 +325,13 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
     }
 }
 
-/// Leaves only what is looked at.
-pub(super) fn narrow(desired: &DesiredState, scope: &Scope) -> DesiredState {
+/// Leaves only what is looked at. The whole fleet, which is what most passes look at, is not copied for that.
+pub(super) fn narrow<'a>(desired: &'a DesiredState, scope: &Scope) -> Cow<'a, DesiredState> {
+    if scope.is_whole() {
+        return Cow::Borrowed(desired);
+    }
     let mut desired = desired.clone();
     desired.functions.retain(|key, _| scope.includes_key(key));
     desired.faulty.retain(|key, _| scope.includes_key(key));
-    desired
+    Cow::Owned(desired)
 }

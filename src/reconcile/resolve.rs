@@ -4,21 +4,29 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
 
-use crate::domain::{DesiredFunction, ObservedFunction, S3Location};
-use crate::plan::{ArtifactFacts, lookups};
+use crate::domain::{DesiredFunction, DesiredState, ObservedFunction, ObservedState, S3Location, TargetName};
+use crate::plan::{ArtifactFacts, Observations, lookups};
 use crate::ports::Artifacts;
 
 /// Look-ups side by side. S3 takes 5,500 a second for each prefix; what this bounds is our own memory and sockets.
 const LOOKUPS_AT_ONCE: usize = 16;
 
-/// Asks until every function can be planned, and adds the answers to `facts`.
+/// Asks until every function of a target that was found can be planned, and adds the answers to `facts`.
 ///
 /// Two functions that name one object share one look-up.
 pub(super) async fn resolve<A: Artifacts>(
-    functions: &[(&DesiredFunction, &ObservedFunction)],
+    target: &TargetName,
+    desired: &DesiredState,
+    observations: &Observations,
     artifacts: &A,
     facts: &mut ArtifactFacts,
 ) {
+    let found = |(key, function)| match observations.get(key) {
+        Some(ObservedState::Found(found)) => Some((function, found.as_ref())),
+        Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => None,
+    };
+    let of_target = desired.functions.iter().filter(|(key, _)| key.target == *target);
+    let functions: Vec<(&DesiredFunction, &ObservedFunction)> = of_target.filter_map(found).collect();
     loop {
         let wanted: BTreeSet<S3Location> = functions
             .iter()

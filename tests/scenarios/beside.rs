@@ -5,7 +5,7 @@ use std::time::Duration;
 use pinfold::domain::CommitId;
 use pinfold::plan::State;
 use pinfold::ports::DesiredSource;
-use pinfold::reconcile::{Driver, DriverPolicy, Nudge, Status, StatusBoard};
+use pinfold::reconcile::{Driver, Nudge, PassPolicy, Status, StatusBoard};
 use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +74,7 @@ pub(crate) async fn beside_source(
         telemetry: engine.telemetry().clone(),
         passes: status.watch(),
     };
-    let driver = Driver::new(source, engine, DriverPolicy::default(), nudge, status);
+    let driver = Driver::new(source, engine, PassPolicy::default(), nudge, status);
     let run = driver.run(stop.clone());
     let script = async {
         daemon.next_pass().await;
