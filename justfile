@@ -48,9 +48,9 @@ image:
 image-try:
     .ci/image
 
-# Hold the dependencies to deny.toml
+# Hold the dependencies to deny.toml and to the advisories, and lint the workflows and the scripts
 deny:
-    cargo deny --locked check
+    .ci/lint advisories
 
 # Put the version of Cargo.toml into the chart, before a release
 version:
