@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod exit;
 mod logging;
+mod man;
 mod output;
 mod plan;
 mod run;
@@ -103,6 +104,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Print a shell's completions
     Completions(completions::CompletionsArgs),
+    /// Print the man page, or write one for each command
+    Man(man::ManArgs),
 }
 
 /// Reads the arguments of the process and runs the command.
@@ -145,6 +148,7 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Command::Sandbox(args) => sandbox::run(&args, &global, output).await,
             Command::Schema(args) => schema::run(&args, output),
             Command::Completions(args) => completions::run(&args, &mut Cli::command(), output),
+            Command::Man(args) => man::run(&args, Cli::command(), output),
         }
     })
 }

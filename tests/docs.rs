@@ -205,6 +205,22 @@ fn every_command_and_flag_is_described() {
 }
 
 #[test]
+fn the_man_page_and_the_reference_tell_the_same_exit_codes() {
+    let page = read(&root().join("docs/commands.md"));
+    let man = read(&root().join("src/cli/man.rs"));
+    let codes = section(&page, "## Exit codes");
+    let told: Vec<&str> = man
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("(\"")?.strip_suffix("\"),"))
+        .collect();
+    assert!(told.len() > 3, "the exit codes are found");
+    for line in told {
+        let (code, meaning) = line.split_once("\", \"").expect("a code and its meaning");
+        assert!(codes.contains(&format!("| {code} | {meaning}")), "{code}: {meaning}");
+    }
+}
+
+#[test]
 fn every_key_is_described() {
     for (page, schemas) in [
         ("docs/configuration.md", vec![config_schema()]),

@@ -62,6 +62,7 @@ fn help_and_version_are_answers() {
         "sandbox",
         "schema",
         "completions",
+        "man",
     ] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
         assert_eq!(home.run(&[command, "--help"]).code, 0, "{command}");
@@ -137,6 +138,36 @@ fn completions_know_the_commands() {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{shell}");
         assert!(outcome.stdout.contains("validate"), "{shell}");
     }
+}
+
+#[test]
+fn every_command_has_its_man_page() {
+    let home = Home::new();
+    let printed = home.run(&["man"]);
+    assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
+    let outcome = home.run(&["man", "share/man1"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{outcome:#?}");
+    let page = |name: &str| std::fs::read_to_string(home.path().join("share/man1").join(name)).unwrap();
+    assert_eq!(page("pinfold.1"), printed.stdout);
+    for (command, what) in [
+        ("plan", r"\fB\-\-detailed\-exitcode\fR"),
+        ("status", "PINFOLD_URL"),
+        ("man", r"[\fIDIR\fR]"),
+    ] {
+        assert!(printed.stdout.contains(&format!(r"pinfold\-{command}(1)")), "{command}");
+        let page = page(&format!("pinfold-{command}.1"));
+        assert!(page.contains(what), "{page}");
+        assert!(page.contains(".SH \"EXIT STATUS\"\n"), "{page}");
+    }
+}
+
+#[test]
+fn a_folder_for_man_pages_that_cannot_be_made_is_an_error() {
+    let home = Home::new();
+    home.file("taken", "");
+    let outcome = home.run(&["man", "taken/man1"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    insta::assert_snapshot!(outcome.stderr, @"error: cannot make the folder taken/man1: Not a directory (os error 20)");
 }
 
 #[test]
