@@ -23,6 +23,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && touch src/lib.rs \
     && cargo build --locked --profile dist
 
+# The commit, for pinfold_build_info; a change of it builds the program anew, and nothing else.
+ARG REVISION=unknown
+ENV PINFOLD_REVISION=${REVISION}
 COPY src src
 COPY desired-state-example desired-state-example
 # Cargo goes by the time of files, and those of a checkout may be older than the empty program's.

@@ -9,6 +9,7 @@ use std::process::Command;
 use pinfold::config::{Config, config_schema};
 use pinfold::domain::{BlobId, DesiredState, EntryKind, SourceEntry, SourceTree, Target};
 use pinfold::manifest::{self, Cache, defaults_schema, function_schema};
+use pinfold::plan::Reason;
 use serde_json::Value;
 
 #[test]
@@ -120,6 +121,8 @@ fn every_reason_has_its_heading_and_its_row() {
         .map(str::to_owned)
         .collect();
     assert!(reasons.contains("ArtifactMismatch"), "the reasons are found");
+    let all: BTreeSet<String> = Reason::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(all, reasons);
     let page = read(&root().join("docs/withheld.md"));
     let headings: BTreeSet<String> = page
         .lines()

@@ -79,6 +79,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason: metrics have a series for each from the start.
+    pub const ALL: [Self; 18] = [
+        Self::FunctionMissing,
+        Self::ArtifactNotFound,
+        Self::ArtifactUnreadable,
+        Self::ArtifactMismatch,
+        Self::ArtifactChanged,
+        Self::UpdateInProgress,
+        Self::Unreadable,
+        Self::Suspended,
+        Self::ObserveOnly,
+        Self::NotAllowed,
+        Self::Conflict,
+        Self::TooManyChanges,
+        Self::InvalidManifest,
+        Self::AccessDenied,
+        Self::LastUpdateFailed,
+        Self::StepFailed,
+        Self::CodeStorageExceeded,
+        Self::UnsupportedPackage,
+    ];
+
     /// Returns the word for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

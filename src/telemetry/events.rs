@@ -1,13 +1,15 @@
 //! What happens, an event a struct: `emit` writes the log line and counts the metric together.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
-use super::metrics::identities;
+use super::fleet::is_held;
+use super::metrics::{FAILED, identities};
 use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
-use crate::plan::{FunctionReport, Report, State, StepReport, StepResult, Verdict};
+use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult, Verdict};
 
 /// An attempt at a call to AWS came back.
 #[derive(Debug)]
@@ -25,12 +27,13 @@ pub struct AwsRequest<'a> {
 impl AwsRequest<'_> {
     /// Logs and counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
-        let result = match self.status {
-            Some(200..=399 | 404) => "ok",
-            Some(429) => "throttled",
-            Some(401 | 403) => "denied",
-            Some(409 | 412) => "conflict",
-            Some(_) | None => "error",
+        let result = match (self.status, self.service) {
+            (Some(200..=399 | 404), _) => "ok",
+            // S3 says 503 Slow Down where Lambda says 429.
+            (Some(429), _) | (Some(503), "s3") => "throttled",
+            (Some(401 | 403), _) => "denied",
+            (Some(409 | 412), _) => "conflict",
+            (Some(_) | None, _) => "error",
         };
         let metrics = &telemetry.metrics;
         metrics
@@ -256,6 +259,20 @@ pub enum PassPhase {
     Verify,
 }
 
+impl PassPhase {
+    pub(super) const ALL: [Self; 4] = [Self::Read, Self::Diff, Self::Apply, Self::Verify];
+
+    /// Returns the word for it in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Diff => "diff",
+            Self::Apply => "apply",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// A part of a pass came to its end.
 #[derive(Debug)]
 pub struct PhaseFinished {
@@ -268,16 +285,10 @@ pub struct PhaseFinished {
 impl PhaseFinished {
     /// Counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
-        let phase = match self.phase {
-            PassPhase::Read => "read",
-            PassPhase::Diff => "diff",
-            PassPhase::Apply => "apply",
-            PassPhase::Verify => "verify",
-        };
         telemetry
             .metrics
             .reconcile_seconds
-            .with_label_values(&[phase])
+            .with_label_values(&[self.phase.as_str()])
             .observe(self.duration.as_secs_f64());
     }
 }
@@ -317,20 +328,6 @@ impl PassFinished<'_> {
         if !report.narrowed {
             metrics.reconciles.with_label_values(&[result]).inc();
         }
-        let faulty: std::collections::BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics
-            .manifests
-            .with_label_values(&["invalid"])
-            .set(count(faulty.len()));
-        metrics
-            .manifests
-            .with_label_values(&["valid"])
-            .set(count(report.files.saturating_sub(faulty.len())));
-        metrics.git_revision.reset();
-        if let Some(revision) = &report.revision {
-            metrics.git_revision.with_label_values(&[revision.as_str()]).set(1);
-        }
         for function in &report.functions {
             count_function(report, function, telemetry);
         }
@@ -361,12 +358,18 @@ impl PassFinished<'_> {
 
 fn count_function(report: &Report, function: &FunctionReport, telemetry: &Telemetry) {
     let metrics = &telemetry.metrics;
-    if matches!(function.state, State::Withheld | State::Unreadable | State::Failed) {
-        let reason = function
-            .withheld
-            .first()
-            .map_or("Failed", |withheld| withheld.reason.as_str());
-        metrics.reconcile_errors.with_label_values(&[reason]).inc();
+    let reasons: BTreeSet<Reason> = function
+        .withheld
+        .iter()
+        .map(|withheld| withheld.reason)
+        // These two are what somebody asked for.
+        .filter(|reason| !matches!(reason, Reason::Suspended | Reason::ObserveOnly))
+        .collect();
+    for reason in &reasons {
+        metrics.reconcile_errors.with_label_values(&[reason.as_str()]).inc();
+    }
+    if function.state == State::Failed && reasons.is_empty() {
+        metrics.reconcile_errors.with_label_values(&[FAILED]).inc();
     }
     for (identity, alias) in
         identities(report, function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some)))
@@ -381,6 +384,7 @@ fn count_function(report: &Report, function: &FunctionReport, telemetry: &Teleme
             Some(StepResult::Done) => "succeeded",
             Some(StepResult::Failed) => "failed",
             Some(StepResult::Refused | StepResult::Skipped) => "aborted",
+            Some(StepResult::Planned) | None if is_held(function, alias) => "held",
             Some(StepResult::Planned) | None => continue,
         };
         metrics.count_sync(&identity, result);

@@ -1,6 +1,6 @@
-//! The per-function series: read off the last report at every scrape, so that nothing stale is ever served.
+//! The series that describe a state: read off the last report at every scrape, so that nothing stale is ever served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::{Collector, Desc};
@@ -8,9 +8,9 @@ use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts};
 
 use super::metrics::{IDENTITY, identities};
-use crate::domain::{AliasName, FunctionKey, FunctionVersion, Timestamp};
+use crate::domain::{AliasName, FunctionKey, FunctionVersion, Timestamp, Version};
 use crate::drift::Drift;
-use crate::plan::{FunctionReport, Report, State};
+use crate::plan::{FunctionReport, Reason, Report, State, Step, Subject};
 
 /// The kinds of drift that are Pinfold's to correct. Configuration is not, and has no series: nobody should be
 /// woken by what Pinfold will not do.
@@ -38,9 +38,13 @@ struct Series {
     since: GaugeVec,
     ready: GaugeVec,
     suspended: GaugeVec,
+    held: GaugeVec,
     stalled: GaugeVec,
     version: GaugeVec,
+    desired: GaugeVec,
     in_sync: GaugeVec,
+    manifests: GaugeVec,
+    revision: GaugeVec,
 }
 
 impl Series {
@@ -63,6 +67,11 @@ impl Series {
                 "1 where its manifest suspends it.",
                 &IDENTITY,
             )?,
+            held: gauge(
+                "pinfold_function_held",
+                "1 where something of it is withheld, other than by a suspension.",
+                &IDENTITY,
+            )?,
             stalled: gauge(
                 "pinfold_function_stalled",
                 "1 where it is withheld, unreadable or failed, and waits for somebody.",
@@ -73,24 +82,59 @@ impl Series {
                 "The number of the Lambda version that the alias runs; 0 for $LATEST.",
                 &IDENTITY,
             )?,
+            desired: gauge(
+                "pinfold_function_desired_version",
+                "The number of the Lambda version that the alias should run, where there is one already; 0 for $LATEST.",
+                &IDENTITY,
+            )?,
             in_sync: gauge(
                 "pinfold_function_last_reconcile_success_timestamp_seconds",
                 "When it was last seen to run what Git says.",
                 &IDENTITY,
             )?,
+            manifests: gauge(
+                "pinfold_manifests",
+                "Manifest files of the commit in force.",
+                &["state"],
+            )?,
+            revision: gauge(
+                "pinfold_git_revision_info",
+                "Always 1; the label says which commit is in force.",
+                &["revision"],
+            )?,
         })
     }
 
-    fn all(&self) -> [&GaugeVec; 7] {
+    fn all(&self) -> [&GaugeVec; 11] {
         [
             &self.drifted,
             &self.since,
             &self.ready,
             &self.suspended,
+            &self.held,
             &self.stalled,
             &self.version,
+            &self.desired,
             &self.in_sync,
+            &self.manifests,
+            &self.revision,
         ]
+    }
+
+    fn of(&self, shown: &Shown) {
+        for function in &shown.report.functions {
+            self.add(function, shown);
+        }
+        let report = &shown.report;
+        let faulty: BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
+        let count = |files: usize| f64::from(u32::try_from(files).unwrap_or(u32::MAX));
+        let valid = report.files.saturating_sub(faulty.len());
+        for (state, files) in [("valid", valid), ("invalid", faulty.len())] {
+            self.manifests.with_label_values(&[state]).set(count(files));
+        }
+        if let Some(revision) = &report.revision {
+            self.revision.with_label_values(&[revision.as_str()]).set(1.0);
+        }
     }
 
     fn add(&self, function: &FunctionReport, shown: &Shown) {
@@ -113,11 +157,15 @@ impl Series {
             self.suspended
                 .with_label_values(&labels)
                 .set(flag(function.state == State::Suspended));
+            self.held.with_label_values(&labels).set(flag(is_held(function, alias)));
             let stalled = matches!(function.state, State::Withheld | State::Unreadable | State::Failed);
             self.stalled.with_label_values(&labels).set(flag(stalled));
             self.in_sync.with_label_values(&labels).set(in_sync);
             if let Some(version) = live_version(function, alias) {
                 self.version.with_label_values(&labels).set(version);
+            }
+            if let Some(version) = desired_version(function, alias) {
+                self.desired.with_label_values(&labels).set(version);
             }
         }
     }
@@ -167,9 +215,7 @@ impl Collector for Fleet {
         // The names were accepted when the fleet was made.
         let Ok(series) = Series::new() else { return Vec::new() };
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        for function in &shown.report.functions {
-            series.add(function, &shown);
-        }
+        series.of(&shown);
         series.all().into_iter().flat_map(Collector::collect).collect()
     }
 }
@@ -204,12 +250,56 @@ fn concerns(drift: &Drift, alias: Option<&AliasName>) -> Option<&'static str> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "Lambda's version numbers stay far below 2^53")]
+/// Returns whether something of this alias (`None`: `$LATEST`) is withheld. A suspension is told by a series of its own.
+///
+/// What is withheld for the whole function concerns what drifts; where that is not known, all of it.
+pub(super) fn is_held(function: &FunctionReport, alias: Option<&AliasName>) -> bool {
+    let nothing_known = !function.drifts() && function.state != State::InSync;
+    let drifts = function.drift.iter().any(|drift| concerns(drift, alias).is_some());
+    function
+        .withheld
+        .iter()
+        .filter(|withheld| withheld.reason != Reason::Suspended)
+        .any(|withheld| match (&withheld.subject, alias) {
+            (Subject::Function, _) => drifts || nothing_known,
+            (Subject::Latest, None) => true,
+            (Subject::Alias(which), Some(alias)) => which == alias,
+            (Subject::Latest, Some(_)) | (Subject::Alias(_), None) => false,
+        })
+}
+
 fn live_version(function: &FunctionReport, alias: Option<&AliasName>) -> Option<f64> {
     let live = function.live.as_ref()?;
     let Some(alias) = alias else { return Some(0.0) };
     live.aliases.get(alias).map(|serving| match serving.version {
         FunctionVersion::Latest => 0.0,
-        FunctionVersion::Number(version) => version.get() as f64,
+        FunctionVersion::Number(version) => number(version),
     })
+}
+
+/// Returns the version that an alias should run: the one it runs where that is right, else the one that its step names.
+/// What is not published yet has no number, and neither has what could not be compared.
+fn desired_version(function: &FunctionReport, alias: Option<&AliasName>) -> Option<f64> {
+    let Some(alias) = alias else {
+        return live_version(function, None);
+    };
+    if let Some(report) = function.steps.iter().rfind(|report| report.step.alias() == Some(alias)) {
+        let to = match report.step {
+            Step::CreateAlias { to, .. } | Step::MoveAlias { to, .. } => to.known(),
+            Step::UpdateCode { .. } | Step::AwaitUpdated { .. } | Step::PublishVersion { .. } => None,
+        };
+        return report.version.or(to).map(number);
+    }
+    let differs = |drift: &Drift| matches!(drift, Drift::Alias { alias: which, .. } if which == alias);
+    let compared = matches!(
+        function.state,
+        State::InSync | State::Drifted | State::Suspended | State::Failed
+    );
+    let right = compared && !is_held(function, Some(alias)) && !function.drift.iter().any(differs);
+    right.then(|| live_version(function, Some(alias)))?
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Lambda's version numbers stay far below 2^53")]
+fn number(version: Version) -> f64 {
+    version.get() as f64
 }

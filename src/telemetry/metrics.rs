@@ -4,14 +4,57 @@ use std::sync::Mutex;
 
 use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use super::events::PassPhase;
 use crate::domain::{AccountId, AliasName, Region};
-use crate::plan::{FunctionReport, Report};
+use crate::plan::{FunctionReport, Reason, Report};
 
 /// The labels that name one alias of one function; `$LATEST` counts as an alias.
 pub(super) const IDENTITY: [&str; 5] = ["target", "account", "region", "function", "alias"];
 
 /// What a sync can come to.
 const SYNC_RESULTS: [&str; 4] = ["succeeded", "failed", "aborted", "held"];
+
+/// What a pass over the fleet can come to.
+const RECONCILE_RESULTS: [&str; 4] = ["ok", "drift", "error", "skipped"];
+
+/// What a call to AWS can come to.
+const AWS_RESULTS: [&str; 5] = ["ok", "throttled", "denied", "conflict", "error"];
+
+/// The calls that Pinfold makes.
+const AWS_OPERATIONS: [(&str, &[&str]); 2] = [
+    (
+        "lambda",
+        &[
+            "ListFunctions",
+            "GetFunction",
+            "ListAliases",
+            "ListVersionsByFunction",
+            "UpdateFunctionCode",
+            "PublishVersion",
+            "CreateAlias",
+            "UpdateAlias",
+        ],
+    ),
+    ("s3", &["HeadObject", "GetObject"]),
+];
+
+/// The requests that the repository gets.
+const GIT_OPERATIONS: [&str; 2] = ["list", "fetch"];
+
+/// What a request to the repository can come to: `ok`, and a word for each class of failure.
+const GIT_RESULTS: [&str; 8] = [
+    "ok",
+    "auth",
+    "network",
+    "timeout",
+    "too_large",
+    "not_found",
+    "refused",
+    "protocol",
+];
+
+/// The word for a failed function that has no reason.
+pub(super) const FAILED: &str = "Failed";
 
 /// Seconds. From a warm read to an update that waits for a SnapStart snapshot.
 const PHASE_BUCKETS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
@@ -26,8 +69,6 @@ pub(super) struct Metrics {
     pub(super) git_requests: IntCounterVec,
     pub(super) git_request_seconds: HistogramVec,
     pub(super) git_last_success: Gauge,
-    pub(super) git_revision: IntGaugeVec,
-    pub(super) manifests: IntGaugeVec,
     pub(super) reconciles: IntCounterVec,
     pub(super) reconcile_seconds: HistogramVec,
     pub(super) reconcile_errors: IntCounterVec,
@@ -61,9 +102,10 @@ impl Metrics {
         let build = gauge(
             "pinfold_build_info",
             "Always 1; the labels say which build this is.",
-            &["version"],
+            &["version", "revision"],
         )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let revision = option_env!("PINFOLD_REVISION").unwrap_or("unknown");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         let metrics = Self {
             aws_requests: counter(
                 "pinfold_aws_requests_total",
@@ -94,16 +136,6 @@ impl Metrics {
                 &REQUEST_BUCKETS,
             )?,
             git_last_success,
-            git_revision: gauge(
-                "pinfold_git_revision_info",
-                "Always 1; the label says which commit is in force.",
-                &["revision"],
-            )?,
-            manifests: gauge(
-                "pinfold_manifests",
-                "Manifest files of the commit in force.",
-                &["state"],
-            )?,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(
                 "pinfold_reconcile_duration_seconds",
@@ -123,14 +155,36 @@ impl Metrics {
             )?,
             known: Mutex::new(Vec::new()),
         };
-        // Series exist from the start, so that increase() sees the first event.
-        for result in ["ok", "drift", "error", "skipped"] {
-            metrics.reconciles.with_label_values(&[result]);
-        }
-        for state in ["valid", "invalid"] {
-            metrics.manifests.with_label_values(&[state]);
-        }
+        metrics.pre_register();
         Ok(metrics)
+    }
+
+    /// Gives every series whose labels are known beforehand its zero, so that increase() sees the first event.
+    fn pre_register(&self) {
+        for result in RECONCILE_RESULTS {
+            self.reconciles.with_label_values(&[result]);
+        }
+        for phase in PassPhase::ALL {
+            self.reconcile_seconds.with_label_values(&[phase.as_str()]);
+        }
+        for reason in Reason::ALL.map(Reason::as_str).into_iter().chain([FAILED]) {
+            self.reconcile_errors.with_label_values(&[reason]);
+        }
+        for operation in GIT_OPERATIONS {
+            self.git_request_seconds.with_label_values(&[operation]);
+            for result in GIT_RESULTS {
+                self.git_requests.with_label_values(&[operation, result]);
+            }
+        }
+        for (service, operations) in AWS_OPERATIONS {
+            for operation in operations {
+                self.aws_request_seconds.with_label_values(&[service, operation]);
+                for result in AWS_RESULTS {
+                    self.aws_requests.with_label_values(&[service, operation, result]);
+                }
+            }
+        }
+        self.limiter_wait_seconds.with_label_values(&["lambda"]);
     }
 
     /// Counts one sync of one alias.

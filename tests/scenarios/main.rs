@@ -22,6 +22,8 @@ mod json;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod partly;
