@@ -1,6 +1,7 @@
 //! The passes: observe, resolve, plan, execute, look again. Decides nothing; every decision is in `plan`.
 
 mod apply;
+mod backoff;
 mod desire;
 mod driver;
 mod execute;
@@ -8,6 +9,7 @@ mod observe;
 mod pass;
 mod resolve;
 mod status;
+mod watch;
 
 pub use desire::{ManifestCache, load};
 pub use driver::Driver;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use events::{
     AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
-    PassSkipped, PhaseFinished, StepFinished, TargetFailed,
+    PassSkipped, PassSuperseded, PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
 use metrics::Metrics;

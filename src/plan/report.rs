@@ -108,6 +108,14 @@ impl StepReport {
             message: None,
         }
     }
+
+    /// Returns whether it was begun, whatever became of it.
+    pub fn was_taken(&self) -> bool {
+        match self.result {
+            StepResult::Done | StepResult::Refused | StepResult::Failed => true,
+            StepResult::Planned | StepResult::Skipped => false,
+        }
+    }
 }
 
 /// What `$LATEST` or an alias serves.
@@ -258,6 +266,8 @@ pub struct Report {
     pub files: usize,
     /// Whether only some functions were asked for, so that faults elsewhere do not count.
     pub narrowed: bool,
+    /// Whether the pass was ended before all was done: a newer commit came, or Pinfold was to stop.
+    pub ended_early: bool,
     /// The account of each target, as far as it was ever learnt: what a metric is labelled with also while a function
     /// cannot be read.
     pub accounts: BTreeMap<TargetName, AccountId>,
@@ -298,6 +308,7 @@ impl Report {
         Self {
             functions: functions.into_values().collect(),
             accounts: later.accounts,
+            ended_early: later.ended_early,
             ..self.clone()
         }
     }

@@ -25,8 +25,8 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// Makes a pass: plans, takes the steps, and looks again at what was changed.
     ///
     /// Where a guard refused a step, the function is looked at and planned anew, up to two times more. A `stop`
-    /// ends the pass after the steps in hand, and the report then says of the functions how they stood before them;
-    /// where it comes before any step, there is no report.
+    /// ends the pass after the steps in hand: waits are cut short, functions that were not begun are not begun, and the
+    /// report says of the functions how they stood before. Where it comes before any step, there is no report.
     pub async fn apply(
         &self,
         desired: &DesiredState,
@@ -72,11 +72,12 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 total.reports.extend(execution.reports);
                 total.withheld = execution.withheld;
             }
-            if stop.is_cancelled() {
-                // Reading all of them again could take minutes; whoever asked for the end has seconds to give.
-                break;
-            }
-            let replanned = self.look_again(&desired, &keys, policy, &mut seen).await;
+            // Reading all of them again could take minutes; whoever asked for the end has seconds to give.
+            let replanned = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                replanned = self.look_again(&desired, &keys, policy, &mut seen) => replanned,
+            };
             todo = steps_of(&replanned, |key| round < ROUNDS && again.contains(key));
             for function in Report::functions_of(replanned, &desired, &seen.observations, &targets) {
                 reports.insert(function.key.clone(), function);
@@ -88,7 +89,8 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 account_for(function, execution);
             }
         }
-        Some(self.finish(&desired, scope, seen, reports.into_values().collect(), started))
+        let functions = reports.into_values().collect();
+        Some(self.finish(&desired, scope, seen, functions, started, stop.is_cancelled()))
     }
 
     /// Takes the steps of every function, several at a time.
@@ -119,6 +121,10 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                             duration,
                         }
                         .emit();
+                        self.steps.send_if_modified(|steps| {
+                            *steps += u64::from(report.was_taken());
+                            report.was_taken()
+                        });
                     })
                     .await;
                 (key, execution)

@@ -135,7 +135,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 (halted, published) = (None, None);
             }
             if self.stop.is_cancelled() {
-                halted = Some("Pinfold is stopping; the next pass goes on from here".to_owned());
+                halted = Some("the pass was ended early; the next one goes on from here".to_owned());
             }
             if let Some(why) = &halted {
                 report.result = StepResult::Skipped;
@@ -355,7 +355,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
                 () = self.stop.cancelled() => {
-                    return Outcome::Refused(format!("Pinfold is stopping; {what} goes on by itself")).into();
+                    return Outcome::Refused(format!("the pass was ended early; {what} goes on by itself")).into();
                 }
             }
         }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::observe::{Observer, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
@@ -78,6 +80,8 @@ pub struct Engine<L, A, C> {
     telemetry: Telemetry,
     /// The account of each target, once it is configured or a function's ARN has told it. It never changes.
     accounts: Mutex<BTreeMap<TargetName, AccountId>>,
+    /// How many steps were taken: counted as each ends, so that whoever drives the passes sees them get on.
+    pub(super) steps: watch::Sender<u64>,
 }
 
 /// What a pass has read.
@@ -101,6 +105,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             observer: Observer::default(),
             telemetry,
             accounts: Mutex::default(),
+            steps: watch::Sender::default(),
         }
     }
 
@@ -112,6 +117,11 @@ impl<L, A, C: Clock> Engine<L, A, C> {
     /// Returns the telemetry.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// Returns a receiver that hears of every step that was taken.
+    pub(super) fn steps(&self) -> watch::Receiver<u64> {
+        self.steps.subscribe()
     }
 
     /// Returns the targets, for reading the desired state.
@@ -169,7 +179,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let desired = narrow(desired, scope);
         let (seen, plan) = self.look(&desired, scope, policy).await;
         let functions = Report::functions_of(plan, &desired, &seen.observations, &self.targets_by_name());
-        self.finish(&desired, scope, seen, functions, started)
+        self.finish(&desired, scope, seen, functions, started, false)
     }
 
     pub(super) async fn look(&self, desired: &DesiredState, scope: &Scope, policy: &PassPolicy) -> (Seen, Plan) {
@@ -305,6 +315,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         seen: Seen,
         functions: Vec<FunctionReport>,
         started: Timestamp,
+        ended_early: bool,
     ) -> Report {
         let report = Report {
             revision: desired.revision.clone(),
@@ -315,6 +326,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             failed_targets: seen.failed_targets,
             files: desired.files,
             narrowed: !scope.is_whole(),
+            ended_early,
         };
         PassFinished {
             report: &report,

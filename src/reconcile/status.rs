@@ -1,7 +1,6 @@
 //! What the daemon shows of itself between passes, and the way to wake it. A nudge carries no instruction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -68,44 +67,31 @@ pub struct Nudge {
     shared: Arc<Wakes>,
 }
 
+/// Each holds one permit at the most, so that nudges which nobody has answered yet are one.
 #[derive(Debug, Default)]
 struct Wakes {
-    source: AtomicBool,
-    sweep: AtomicBool,
-    notify: Notify,
-}
-
-/// What the driver was woken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Wake {
-    pub(super) source: bool,
-    pub(super) sweep: bool,
+    source: Notify,
+    sweep: Notify,
 }
 
 impl Nudge {
     /// Has the repository looked at.
     pub fn source(&self) {
-        self.shared.source.store(true, Ordering::SeqCst);
-        self.shared.notify.notify_one();
+        self.shared.source.notify_one();
     }
 
     /// Has the fleet looked at.
     pub fn sweep(&self) {
-        self.shared.sweep.store(true, Ordering::SeqCst);
-        self.shared.notify.notify_one();
+        self.shared.sweep.notify_one();
     }
 
-    /// Waits for a nudge and takes all that came.
-    pub(super) async fn taken(&self) -> Wake {
-        loop {
-            let wake = Wake {
-                source: self.shared.source.swap(false, Ordering::SeqCst),
-                sweep: self.shared.sweep.swap(false, Ordering::SeqCst),
-            };
-            if wake.source || wake.sweep {
-                return wake;
-            }
-            self.shared.notify.notified().await;
-        }
+    /// Waits until the repository is to be looked at, and answers all nudges so far.
+    pub(super) async fn source_wanted(&self) {
+        self.shared.source.notified().await;
+    }
+
+    /// Waits until the fleet is to be looked at, and answers all nudges so far.
+    pub(super) async fn sweep_wanted(&self) {
+        self.shared.sweep.notified().await;
     }
 }

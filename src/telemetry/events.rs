@@ -305,6 +305,28 @@ impl PassSkipped {
     }
 }
 
+/// A newer commit ended the pass of the one before it.
+#[derive(Debug)]
+pub struct PassSuperseded<'a> {
+    /// The commit whose pass was ended.
+    pub revision: Option<&'a CommitId>,
+    /// Whether any step had been taken.
+    pub begun: bool,
+}
+
+impl PassSuperseded<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.metrics.reconciles.with_label_values(&["skipped"]).inc();
+        let revision = self.revision.map(ToString::to_string);
+        let begun = self.begun;
+        info!(
+            revision,
+            begun, "a newer commit is in force: the pass of this one was ended, and the next begins at once"
+        );
+    }
+}
+
 /// A pass came to its end.
 #[derive(Debug)]
 pub struct PassFinished<'a> {
@@ -324,8 +346,8 @@ impl PassFinished<'_> {
             Verdict::Differs => "drift",
             Verdict::Incomplete => "error",
         };
-        // Looking again at some functions is no verdict on the fleet.
-        if !report.narrowed {
+        // Neither looking again at some functions nor half a pass is a verdict on the fleet.
+        if !report.narrowed && !report.ended_early {
             metrics.reconciles.with_label_values(&[result]).inc();
         }
         for function in &report.functions {
@@ -338,6 +360,11 @@ impl PassFinished<'_> {
             .iter()
             .filter(|function| !function.steps.is_empty())
             .count();
+        if report.ended_early {
+            // Its figures are of neither commit; whoever ended it has told why.
+            debug!(changed, duration_ms = millis(self.duration), "a pass was ended early");
+            return;
+        }
         info!(
             revision = report.revision.as_ref().map(ToString::to_string),
             functions = report.functions.len(),

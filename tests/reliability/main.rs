@@ -26,6 +26,8 @@ mod http;
 #[cfg(test)]
 mod human;
 #[cfg(test)]
+mod interrupt;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod kill;

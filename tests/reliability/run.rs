@@ -14,15 +14,28 @@ use crate::stage::StageEngine;
 /// A pass in progress, which goes on call by call.
 pub(crate) struct Run<'a> {
     gate: Gate,
-    future: Pin<Box<dyn Future<Output = Report> + 'a>>,
+    future: Pin<Box<dyn Future<Output = Option<Report>> + 'a>>,
+    over: bool,
+    /// What it came to; none also where it was ended before any step.
     report: Option<Report>,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(engine: &'a StageEngine, desired: &'a DesiredState, gate: &Gate) -> Self {
+        Self::ending(engine, desired, gate, CancellationToken::new())
+    }
+
+    /// The same, to be ended early by `end`.
+    pub(crate) fn ending(
+        engine: &'a StageEngine,
+        desired: &'a DesiredState,
+        gate: &Gate,
+        end: CancellationToken,
+    ) -> Self {
         let mut run = Self {
             gate: gate.clone(),
-            future: Box::pin(pass(engine, desired)),
+            future: Box::pin(pass(engine, desired, end)),
+            over: false,
             report: None,
         };
         run.poll();
@@ -31,14 +44,14 @@ impl<'a> Run<'a> {
 
     /// Lets one call through and goes on to the next. Returns false where there is none any more.
     pub(crate) fn step(&mut self) -> bool {
-        if self.report.is_some() {
+        if self.over {
             return false;
         }
         self.gate.admit();
         // Streams of futures may want to be asked more than once before they get to the one that was woken.
         for _ in 0..100 {
             self.poll();
-            if self.report.is_some() || self.gate.is_dead() || self.gate.is_closed() {
+            if self.over || self.gate.is_dead() || self.gate.is_closed() {
                 return true;
             }
         }
@@ -59,17 +72,17 @@ impl<'a> Run<'a> {
 
     fn poll(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
-        if self.report.is_none()
+        if !self.over
             && let Poll::Ready(report) = self.future.as_mut().poll(&mut context)
         {
-            self.report = Some(report);
+            (self.over, self.report) = (true, report);
         }
     }
 }
 
-async fn pass(engine: &StageEngine, desired: &DesiredState) -> Report {
-    let (scope, policy, stop) = (Scope::default(), PassPolicy::default(), CancellationToken::new());
-    engine.apply(desired, &scope, &policy, &stop).await.unwrap()
+async fn pass(engine: &StageEngine, desired: &DesiredState, end: CancellationToken) -> Option<Report> {
+    let (scope, policy) = (Scope::default(), PassPolicy::default());
+    engine.apply(desired, &scope, &policy, &end).await
 }
 
 /// Polls a future that never has to wait.

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::beside::{Daemon, beside, beside_source, reason, state, with_git};
 use crate::commits::Commits;
 use crate::log::Log;
-use crate::world::{Setup, World, zip};
+use crate::world::{Setup, World, until, zip};
 
 /// Every operation of Lambda that Pinfold uses.
 const LAMBDA: [&str; 8] = [
@@ -279,6 +279,7 @@ async fn while_git_is_away_drift_is_corrected_to_the_last_good_commit() {
                 .update_code("api", &Code::zip(zip(&format!("hotfix {round}"))))
                 .unwrap();
             daemon.nudge.source();
+            until(|| !seen.complaints().is_empty()).await;
             let status = daemon.sweep(world).await;
             assert_eq!(state(&status, "api"), State::InSync);
             assert!(status.source_error.is_some());

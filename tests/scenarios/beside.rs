@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pinfold::domain::CommitId;
 use pinfold::plan::State;
-use pinfold::ports::DesiredSource;
-use pinfold::reconcile::{Driver, Nudge, PassPolicy, Status, StatusBoard};
+use pinfold::ports::{Artifacts, Clock, DesiredSource, LambdaWrite};
+use pinfold::reconcile::{Driver, Engine, Nudge, PassPolicy, Status, StatusBoard};
 use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::wiring::{engine, git_source};
+use crate::wiring::{HandClock, engine, engine_with, git_source};
 use crate::world::{Setup, World};
 
 /// A daemon at work on a world, and the hands on its controls.
@@ -31,6 +31,11 @@ impl Daemon {
             }
             self.passes.changed().await.unwrap();
         }
+    }
+
+    /// Waits until the status shows something. Only a scenario that has failed already waits for ever.
+    pub(crate) async fn until(&mut self, shows: impl Fn(&Status) -> bool) -> Status {
+        self.passes.wait_for(|status| shows(status)).await.unwrap().clone()
     }
 
     pub(crate) async fn sweep(&mut self, world: &World) -> Status {
@@ -67,6 +72,23 @@ pub(crate) async fn beside_source(
     script: impl AsyncFnOnce(&mut World, &mut Daemon),
 ) {
     let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
+    beside_engine(world, source, engine, script).await;
+}
+
+/// Runs a daemon whose waits last until the script has turned the clock.
+pub(crate) async fn beside_by_hand(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    let source = git_source(world.origin.as_ref().unwrap());
+    let clock = HandClock(world.clock.clone());
+    let engine = engine_with(&world.url, &["*".to_owned()], clock).await;
+    beside_engine(world, source, engine, script).await;
+}
+
+async fn beside_engine<L: LambdaWrite, A: Artifacts, C: Clock>(
+    world: &mut World,
+    source: impl DesiredSource,
+    engine: Engine<L, A, C>,
+    script: impl AsyncFnOnce(&mut World, &mut Daemon),
+) {
     let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
     let mut daemon = Daemon {
         nudge: nudge.clone(),

@@ -8,8 +8,8 @@ use pinfold::domain::ChangeLimit;
 use pinfold::plan::State;
 use pinfold::sandbox::{Code, Effect, Fault};
 
-use crate::beside::{beside, reason, revision, state, with_git};
-use crate::world::{Setup, World, zip};
+use crate::beside::{beside, beside_by_hand, reason, revision, state, with_git};
+use crate::world::{Setup, World, sha, until, zip};
 
 #[tokio::test]
 async fn a_commit_is_live_after_one_look_at_the_repository() {
@@ -31,8 +31,9 @@ async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         daemon.nudge.source();
-        daemon.nudge.source();
-        // A sweep afterwards proves that the looks before it are over.
+        let listed = "pinfold_git_requests_total{operation=\"list\",result=\"ok\"}";
+        until(|| daemon.metric(listed).is_some_and(|count| count != "1")).await;
+        // A sweep afterwards proves that no pass came of the look.
         daemon.sweep(world).await;
         let reads = world
             .sandbox
@@ -41,8 +42,6 @@ async fn an_unchanged_commit_costs_no_fetch_and_no_call_to_aws() {
             .filter(|call| call.operation == "GetFunction")
             .count();
         assert_eq!(reads, 1, "the sweep's own");
-        let listed = daemon.metric("pinfold_git_requests_total{operation=\"list\",result=\"ok\"}");
-        assert!(listed.is_some_and(|count| count != "1"));
         let fetched = daemon.metric("pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}");
         assert_eq!(fetched.as_deref(), Some("1"), "nor a fetch");
         assert!(world.writes().is_empty());
@@ -58,6 +57,7 @@ async fn while_the_repository_is_away_the_last_good_commit_is_held() {
         let away = path.with_extension("away");
         std::fs::rename(&path, &away).unwrap();
         daemon.nudge.source();
+        daemon.until(|status| status.source_error.is_some()).await;
         world.aws.update_code("api", &Code::zip(zip("edited"))).unwrap();
         let status = daemon.sweep(world).await;
         assert_eq!(state(&status, "api"), State::InSync, "drift is corrected all the same");
@@ -306,6 +306,77 @@ async fn a_guard_that_is_refused_for_ever_is_left_to_the_sweeps_after_some_looks
             tokio::task::yield_now().await;
         }
         assert_eq!(world.writes().len(), 6);
+    })
+    .await;
+}
+
+/// Functions of which one pass changes no more than some at a time.
+const DOZEN: &[&str] = &[
+    "f01", "f02", "f03", "f04", "f05", "f06", "f07", "f08", "f09", "f10", "f11", "f12",
+];
+
+#[tokio::test]
+async fn a_newer_commit_ends_the_waits_of_the_older_and_begins_nothing_more_under_it() {
+    let mut world = with_git(DOZEN).await;
+    beside_by_hand(&mut world, async |world, daemon| {
+        // Updates that last for an hour: nobody turns the clock, so a wait for them does not end by itself.
+        let lasting = Effect::InProgress { ms: 3_600_000 };
+        world.sandbox.inject(Fault::on("UpdateFunctionCode", lasting).times(0));
+        for name in &DOZEN[..10] {
+            world.function(name, "1.1.0");
+        }
+        daemon.nudge.source();
+        world.until_written(8).await;
+        world.sandbox.clear_faults();
+
+        for name in &DOZEN[..10] {
+            world.function(name, "1.0.0");
+        }
+        world.function("f12", "1.1.0");
+        let head = world.desired().await.revision;
+        daemon.nudge.source();
+        let newer = daemon
+            .until(|status| state(status, "f12") == State::InSync && revision(status) == head)
+            .await;
+        assert_eq!(state(&newer, "f01"), State::Progressing, "its update goes on by itself");
+        let begun: Vec<String> = world.writes().into_iter().map(|call| call.resource).collect();
+        let early = |one: &String| one.starts_with("f09") || one.starts_with("f10");
+        assert!(!begun.iter().any(early), "begun under the older commit: {begun:?}");
+        assert_eq!(world.aws.alias("f01", "live").unwrap()["FunctionVersion"], "1");
+
+        world.clock.advance(Duration::from_hours(1));
+        let settled = daemon.sweep(world).await;
+        assert_eq!(state(&settled, "f01"), State::InSync, "$LATEST is put right");
+        let latest = world.aws.function("f01", None).unwrap();
+        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn commits_that_come_faster_than_the_fleet_is_read_do_not_keep_it_from_being_served() {
+    let mut world = with_git(&["api"]).await;
+    beside_by_hand(&mut world, async |world, daemon| {
+        let fetched = "pinfold_git_requests_total{operation=\"fetch\",result=\"ok\"}";
+        // Nothing is read to the end until the clock is turned.
+        let slow = Effect::Delay { ms: 60_000 };
+        world.sandbox.inject(Fault::on("GetFunction", slow).times(0));
+        for (version, fetches) in [("1.1.0", "2"), ("2.0.0-rc.1", "3"), ("1.0.0", "4")] {
+            world.function("api", version);
+            daemon.nudge.source();
+            until(|| daemon.metric(fetched).as_deref() == Some(fetches)).await;
+        }
+        world.sandbox.clear_faults();
+        world.clock.advance(Duration::from_mins(1));
+        let head = world.desired().await.revision;
+        daemon
+            .until(|status| state(status, "api") == State::InSync && revision(status) == head)
+            .await;
+        let uploads: Vec<_> = world.writes();
+        // The first pass was ended before it did anything, so the second was left to do something first.
+        assert_eq!(uploads[0].operation, "UpdateFunctionCode");
+        let skipped = daemon.metric("pinfold_reconciles_total{result=\"skipped\"}");
+        assert_eq!(skipped.as_deref(), Some("2"));
     })
     .await;
 }

@@ -230,7 +230,10 @@ async fn a_pass_that_is_asked_to_end_finishes_the_step_in_hand_and_takes_no_othe
     assert_eq!(steps[0]["result"], "done");
     for step in &steps.as_array().unwrap()[2..] {
         assert_eq!(step["result"], "skipped");
-        assert_eq!(step["message"], "Pinfold is stopping; the next pass goes on from here");
+        assert_eq!(
+            step["message"],
+            "the pass was ended early; the next one goes on from here"
+        );
     }
     assert_eq!(world.writes().len(), 1);
     world.sandbox.clear_calls();

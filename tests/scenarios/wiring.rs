@@ -36,15 +36,41 @@ impl Clock for TestClock {
     }
 }
 
+/// The sandbox's clock, turned by the scenario alone: whoever sleeps waits until it has come to that.
+#[derive(Debug, Clone)]
+pub(crate) struct HandClock(pub(crate) ManualClock);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        TestClock(self.0.clone()).now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let end = self.now() + duration;
+        while self.now() < end {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// Wires an engine as the command line does, with limits so high that they never hold anything back.
 pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> TestEngine {
+    Box::pin(engine_with(url, globs, TestClock(clock.clone()))).await
+}
+
+/// The same, with a clock of one's own.
+pub(crate) async fn engine_with<C: Clock>(
+    url: &str,
+    globs: &[String],
+    clock: C,
+) -> Engine<LambdaWriter, S3Artifacts, C> {
     let (target, connection, telemetry) = way(url, globs).await;
     let ports = TargetPorts {
         target,
         lambda: LambdaWriter::new(&connection, &telemetry),
         artifacts: S3Artifacts::new(&connection, &telemetry),
     };
-    Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
+    Engine::new(vec![ports], clock, telemetry)
 }
 
 /// The target of every world, and the way to it.
