@@ -4,6 +4,7 @@ mod apply;
 mod completions;
 mod demo;
 mod exit;
+mod git_worker;
 mod logging;
 mod man;
 mod output;
@@ -24,6 +25,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Failure};
 use output::Output;
 
+use crate::adapters::git::WORKER_COMMAND;
 use crate::domain::{FunctionGlob, TargetName};
 
 /// Keeps AWS Lambda functions and aliases at the versions that Git names.
@@ -106,6 +108,9 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print the man page, or write one for each command
     Man(man::ManArgs),
+    /// Do one Git operation for a daemon or command that started this process
+    #[command(name = WORKER_COMMAND, hide = true)]
+    GitWorker,
 }
 
 /// Reads the arguments of the process and runs the command.
@@ -135,6 +140,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = cli.global;
+    // Before there is a runtime: a child needs none, and keeps to a memory limit.
+    if let Command::GitWorker = cli.command {
+        return git_worker::run();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
@@ -149,6 +158,7 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Command::Schema(args) => schema::run(&args, output),
             Command::Completions(args) => completions::run(&args, &mut Cli::command(), output),
             Command::Man(args) => man::run(&args, Cli::command(), output),
+            Command::GitWorker => git_worker::run(),
         }
     })
 }

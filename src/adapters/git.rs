@@ -1,5 +1,7 @@
-//! The desired state from Git, through libgit2: read object by object, from a bare mirror or in place. Pushes nothing, checks nothing out.
+//! The desired state from Git: each operation in a child process of this binary, where libgit2 reads object by object, from a
+//! bare mirror or in place. Pushes nothing, checks nothing out.
 
+mod child;
 mod error;
 mod known_hosts;
 mod local;
@@ -9,22 +11,27 @@ mod process;
 mod remote;
 mod snapshot;
 mod tree;
+mod wire;
 mod worker;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use git2::Oid;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::listing::Bounds;
 use crate::domain::{BlobId, BranchName, CommitId, ForcePush, RepositoryUrl, SourceTree};
 use crate::ports::{DesiredSource, PortError, PortErrorKind};
+use child::{Children, Done};
+pub use child::{WORKER_COMMAND, own_program};
 use mirror::Place;
 use remote::Remote;
-use snapshot::{Known, Snapshots, Store};
-use worker::{Deadline, Worker};
+use snapshot::{Snapshots, Store};
+use wire::{Answer, Known, Operation, Request};
+pub use worker::serve_one;
 
 /// Where the desired state is and how to get at it.
 #[derive(Debug, Clone)]
@@ -35,8 +42,7 @@ pub struct GitSettings {
     pub branch: BranchName,
     /// Files with credentials, read anew for each connection, so that they may be rotated.
     pub auth: GitAuth,
-    /// PEM file with authorities to trust beside the system's. libgit2 knows one for the whole process: the first
-    /// [`GitSource`] sets it.
+    /// PEM file with authorities to trust beside the system's, read anew for each connection.
     pub ca_file: Option<PathBuf>,
     /// Wall clock for one operation.
     pub timeout: Duration,
@@ -45,29 +51,35 @@ pub struct GitSettings {
     pub cache_dir: Option<PathBuf>,
     /// Whether a rewritten branch is followed.
     pub force_push: ForcePush,
+    /// The `pinfold` binary, which does the work of an operation as a child process: [`own_program`], but for tests.
+    pub program: PathBuf,
 }
 
 /// Files with credentials.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct GitAuth {
     /// User name for https; without it, `x-access-token`.
+    #[serde(with = "wire::optional_path")]
     pub username_file: Option<PathBuf>,
     /// Token or password for https.
+    #[serde(with = "wire::optional_path")]
     pub token_file: Option<PathBuf>,
     /// Private key for ssh, without a passphrase. The user is the URL's, or `git`.
+    #[serde(with = "wire::optional_path")]
     pub ssh_key_file: Option<PathBuf>,
     /// Host keys to trust for ssh. Without it no ssh server is trusted.
+    #[serde(with = "wire::optional_path")]
     pub known_hosts_file: Option<PathBuf>,
 }
 
 /// A branch of a Git repository.
 ///
-/// Every operation runs on a thread of its own and ends, for the caller, at the deadline, one at a time.
+/// Every operation runs in a child process, one at a time, and ends at the deadline whatever the server does.
 #[derive(Debug)]
 pub struct GitSource {
-    snapshots: Arc<Snapshots>,
+    snapshots: Snapshots,
     timeout: Duration,
-    worker: Worker,
+    children: Children,
     known: Mutex<Known>,
     /// Removed when the source is dropped.
     #[cfg_attr(not(test), expect(dead_code, reason = "held for its destructor"))]
@@ -79,23 +91,19 @@ impl GitSource {
     ///
     /// # Errors
     ///
-    /// There is no room for a temporary folder, or the file with authorities cannot be read.
+    /// There is no room for a temporary folder.
     pub fn new(settings: GitSettings) -> Result<Self, PortError> {
-        Self::with_bounds(settings, Bounds::default())
-    }
-
-    fn with_bounds(settings: GitSettings, bounds: Bounds) -> Result<Self, PortError> {
-        let operation = || format!("open {}", settings.url);
+        let history = snapshot::history(settings.force_push);
         let mut temporary = None;
         let store = match (settings.url.local_path(), &settings.cache_dir) {
             (Some(path), _) => Store::Local(path),
-            (None, Some(cache)) => Store::Mirror(Place::new(cache, &settings.url)),
+            (None, Some(cache)) => Store::Mirror(Place::new(cache, &settings.url, history)),
             (None, None) => {
                 let folder = tempfile::Builder::new().prefix("pinfold-").tempdir().map_err(|error| {
                     let message = format!("no temporary folder: {error}: set repository.cacheDir");
-                    PortError::new(PortErrorKind::Unknown, operation(), message)
+                    PortError::new(PortErrorKind::Unknown, format!("open {}", settings.url), message)
                 })?;
-                let place = Place::new(folder.path(), &settings.url);
+                let place = Place::new(folder.path(), &settings.url, history);
                 temporary = Some(folder);
                 Store::Mirror(place)
             }
@@ -104,36 +112,43 @@ impl GitSource {
             Store::Local(_) => None,
             Store::Mirror(place) => Some(place.home()),
         };
-        process::prepare(settings.ca_file.as_deref(), home.as_deref())
-            .map_err(|message| PortError::new(PortErrorKind::Invalid, operation(), message))?;
         Ok(Self {
-            snapshots: Arc::new(Snapshots {
+            snapshots: Snapshots {
                 store,
                 remote: Remote {
                     url: settings.url,
                     branch: settings.branch,
                     auth: settings.auth,
+                    ca_file: settings.ca_file,
                     home,
                 },
                 force_push: settings.force_push,
-                bounds,
-            }),
+            },
             timeout: settings.timeout,
-            worker: Worker::default(),
+            children: Children::new(settings.program),
             known: Mutex::default(),
             temporary,
         })
     }
 
-    /// Runs an operation on the worker.
-    async fn run<T, F>(&self, operation: &str, work: F) -> Result<T, PortError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Snapshots, Deadline) -> Result<T, PortError> + Send + 'static,
-    {
-        let snapshots = Arc::clone(&self.snapshots);
-        let work = move |deadline| work(&snapshots, deadline);
-        self.worker.run(operation, self.timeout, work).await
+    /// Has a child do one thing. Boxed, as it holds a process with its pipes and everything that it is told.
+    fn run(&self, what: &str, operation: Operation) -> BoxFuture<'_, Result<Done, PortError>> {
+        let what = self.operation(what);
+        let request = Request {
+            snapshots: self.snapshots.clone(),
+            operation,
+        };
+        Box::pin(async move { self.children.run(&what, self.timeout, &request).await })
+    }
+
+    fn operation(&self, what: &str) -> String {
+        format!("{what} {}", self.snapshots.remote.url)
+    }
+
+    /// A child that answers another question than it was asked is broken.
+    fn malformed(&self, what: &str) -> PortError {
+        let message = "the child process gave an answer that makes no sense";
+        PortError::new(PortErrorKind::Malformed, self.operation(what), message)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -144,24 +159,23 @@ impl GitSource {
 
 impl DesiredSource for GitSource {
     async fn head(&self) -> Result<Option<CommitId>, PortError> {
-        let operation = format!("list {}", self.snapshots.remote.url);
-        let head = self.run(&operation, Snapshots::head).await?;
-        let malformed = |error| PortError::new(PortErrorKind::Malformed, operation, format!("{error}"));
-        head.to_string().parse().map(Some).map_err(malformed)
+        const WHAT: &str = "list";
+        let Answer::Head(head) = self.run(WHAT, Operation::Head).await?.answer else {
+            return Err(self.malformed(WHAT));
+        };
+        head.parse().map(Some).map_err(|_| self.malformed(WHAT))
     }
 
     async fn tree(&self, commit: Option<&CommitId>, paths: &[String]) -> Result<SourceTree, PortError> {
-        let operation = format!("fetch {}", self.snapshots.remote.url);
-        let commit = match commit.map(|commit| Oid::from_str(commit.as_str())).transpose() {
-            Ok(commit) => commit,
-            Err(error) => {
-                let message = format!("not a commit of a SHA-1 repository: {}", error.message());
-                return Err(PortError::new(PortErrorKind::Invalid, operation, message));
-            }
+        const WHAT: &str = "fetch";
+        let operation = Operation::Tree {
+            commit: commit.map(ToString::to_string),
+            paths: paths.to_vec(),
+            known: self.known().clone(),
         };
-        let (paths, known) = (paths.to_vec(), *self.known());
-        let work = move |snapshots: &Snapshots, deadline| snapshots.tree(commit, &paths, known, deadline);
-        let (commit, tree) = self.run(&operation, work).await?;
+        let Answer::Tree { commit, tree } = self.run(WHAT, operation).await?.answer else {
+            return Err(self.malformed(WHAT));
+        };
         *self.known() = Known {
             head: Some(commit),
             mirror_corrupt: false,
@@ -170,17 +184,47 @@ impl DesiredSource for GitSource {
     }
 
     async fn contents(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, PortError> {
-        let operation = format!("read files of {}", self.snapshots.remote.url);
-        let blobs = blobs.to_vec();
-        let work = move |snapshots: &Snapshots, _| snapshots.contents(&blobs);
-        self.run(&operation, work).await.inspect_err(|error| {
-            // What was listed is not there: the next tree is read from a new mirror.
-            if error.kind == PortErrorKind::Malformed {
-                self.known().mirror_corrupt = true;
-            }
-        })
+        const WHAT: &str = "read files of";
+        if blobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self
+            .run(WHAT, Operation::Contents(blobs.to_vec()))
+            .await
+            .inspect_err(|error| {
+                // What was listed is not there: the next tree is read from a new mirror.
+                if error.kind == PortErrorKind::Malformed {
+                    self.known().mirror_corrupt = true;
+                }
+            })?;
+        let mut seen = BTreeSet::new();
+        let once = blobs.iter().filter(|blob| seen.insert(*blob));
+        let files: BTreeMap<&BlobId, Vec<u8>> = once.zip(done.files).collect();
+        let of = |blob| files.get(blob).cloned().ok_or_else(|| self.malformed(WHAT));
+        blobs.iter().map(of).collect()
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_without_a_cache_goes_away() {
+        let source = GitSource::new(GitSettings {
+            url: "https://h.example/a.git".parse().unwrap(),
+            branch: "main".parse().unwrap(),
+            auth: GitAuth::default(),
+            ca_file: None,
+            timeout: Duration::from_mins(1),
+            cache_dir: None,
+            force_push: ForcePush::Allow,
+            program: PathBuf::new(),
+        })
+        .unwrap();
+        let folder = source.temporary.as_ref().unwrap().path().to_owned();
+        assert!(folder.exists());
+        drop(source);
+        assert!(!folder.exists());
+    }
+}

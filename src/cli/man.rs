@@ -34,7 +34,7 @@ pub(super) fn run(args: &ManArgs, mut command: Command, output: Output) -> Resul
         return Ok(Exit::Ok);
     };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+    for command in std::iter::once(&command).chain(command.get_subcommands().filter(|command| !command.is_hide_set())) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let path = folder.join(format!("{name}.1"));
         std::fs::write(&path, page(command)?).with_context(|| format!("cannot write {}", path.display()))?;

@@ -7,7 +7,7 @@ use super::exit::{Failure, source_failure};
 use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::folder::FolderSource;
-use crate::adapters::git::{GitAuth, GitSettings, GitSource};
+use crate::adapters::git::{GitAuth, GitSettings, GitSource, own_program};
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
 use crate::adapters::s3::S3Artifacts;
 use crate::config::{Config, TargetConfig};
@@ -114,6 +114,7 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
         timeout: repository.timeout,
         cache_dir: repository.cache_dir,
         force_push: repository.force_push,
+        program: own_program()?,
     };
     GitSource::new(settings)
         .map(|git| Source::Git(Box::new(git)))

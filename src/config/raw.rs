@@ -48,9 +48,9 @@ pub(super) struct RawRepository {
     pub(super) branch: Option<Loose<String>>,
     /// Credentials, each in a file of its own that is read anew for each connection.
     pub(super) auth: Option<Loose<RawAuth>>,
-    /// PEM file with certificate authorities to trust for https, beside the system's. Read once, at start.
+    /// PEM file with certificate authorities to trust for https, beside the system's.
     pub(super) ca_file: Option<Loose<String>>,
-    /// Wall clock for one fetch, such as `60s` or `2m`; from 1s to 10m.
+    /// Wall clock for one Git operation, such as `60s` or `2m`; from 1s to 10m.
     #[schemars(extend("default" = "60s"))]
     pub(super) timeout: Option<Loose<String>>,
     /// Where the mirror is kept. May be deleted at any time. By default a temporary folder.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 pub(crate) struct Home {
     folder: TempDir,
     variables: Vec<(String, String)>,
+    program: PathBuf,
 }
 
 /// What a command came to.
@@ -26,6 +28,7 @@ impl Home {
         Self {
             folder: tempfile::tempdir().unwrap(),
             variables: Vec::new(),
+            program: env!("CARGO_BIN_EXE_pinfold").into(),
         }
     }
 
@@ -33,6 +36,14 @@ impl Home {
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// From now on runs a copy of the binary in the home folder. Returns where that is.
+    pub(crate) fn copy_program(&mut self) -> PathBuf {
+        let copy = self.path().join("pinfold");
+        std::fs::copy(&self.program, &copy).unwrap();
+        self.program.clone_from(&copy);
+        copy
     }
 
     pub(crate) fn path(&self) -> &std::path::Path {
@@ -48,7 +59,7 @@ impl Home {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+        let mut command = Command::new(&self.program);
         command
             .args(arguments)
             .env_clear()

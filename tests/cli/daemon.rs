@@ -181,3 +181,14 @@ fn a_sandbox_ends_with_0_when_it_is_asked_to() {
     let (ended, rest) = sandbox.terminate();
     assert_eq!((ended.code(), rest.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_daemon_whose_binary_was_removed_still_reads_git() {
+    let mut fleet = Fleet::new();
+    let program = fleet.home.copy_program();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    std::fs::remove_file(program).unwrap();
+    let commit = fleet.commit("api", "1.1.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+}

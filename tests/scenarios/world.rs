@@ -68,7 +68,7 @@ pub(crate) struct World {
     /// What ids and hashes stand for, so that a story can name them.
     pub(crate) names: BTreeMap<String, String>,
     folder: TempDir,
-    git: Option<GitSource>,
+    git: Option<Box<GitSource>>,
     globs: Vec<String>,
     engine: TestEngine,
     stop: CancellationToken,
@@ -115,7 +115,7 @@ impl World {
             policy: PassPolicy::default(),
             names: BTreeMap::from([(url.clone(), "http://sandbox".to_owned())]),
             folder: tempfile::tempdir().unwrap(),
-            git: origin.as_ref().map(git_source),
+            git: origin.as_ref().map(|origin| Box::new(git_source(origin))),
             engine: engine(&url, &globs, &clock).await,
             sandbox,
             clock,
@@ -235,12 +235,12 @@ impl World {
     /// Goes on as a new process, which remembers nothing.
     pub(crate) async fn restart(&mut self) {
         self.engine = engine(&self.url, &self.globs, &self.clock).await;
-        self.git = self.origin.as_ref().map(git_source);
+        self.git = self.origin.as_ref().map(|origin| Box::new(git_source(origin)));
     }
 
     pub(crate) async fn desired(&self) -> DesiredState {
         match &self.git {
-            Some(git) => self.load(git).await,
+            Some(git) => self.load(&**git).await,
             None => self.load(&FolderSource::new(self.tree())).await,
         }
     }

@@ -93,7 +93,7 @@ fn http(message: &str) -> (PortErrorKind, &'static str) {
 }
 
 /// Makes a text of the outside fit for one line of a log.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     let line: String = text.trim().chars().take(SHOWN).map(shown).collect();
     let words = line.split(' ').filter(|word| !word.is_empty());

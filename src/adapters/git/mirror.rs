@@ -8,9 +8,11 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use git2::{Repository, RepositoryInitOptions};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use super::wire;
 use crate::domain::RepositoryUrl;
 use crate::ports::{PortError, PortErrorKind};
 
@@ -24,9 +26,22 @@ const FRESH: &str = "fresh-";
 /// joins them, and looks through all of them for each object.
 const MAX_PACK_FILES: usize = 200;
 
+/// Files of packs that are still coming in, or whose child was killed.
+const UNFINISHED_PACK: &str = "pack_git2_";
+
+/// How much of a branch is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum History {
+    /// The head alone, where the server can do so.
+    Head,
+    /// All of it: whether a commit follows another is to be told.
+    Whole,
+}
+
 /// The folder of one repository's mirror.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Place {
+    #[serde(with = "wire::path")]
     folder: PathBuf,
 }
 
@@ -34,9 +49,16 @@ pub(super) struct Place {
 pub(super) struct Lock(File);
 
 impl Place {
-    /// Names the folder below `cache`: by a hash of the URL, so that two repositories never mix.
-    pub(super) fn new(cache: &Path, url: &RepositoryUrl) -> Self {
-        let mut key = hex::encode(Sha256::digest(url.as_str().as_bytes()));
+    /// Names the folder below `cache`: by a hash of the URL and of whether the history is kept, so that two mirrors never
+    /// mix.
+    pub(super) fn new(cache: &Path, url: &RepositoryUrl, history: History) -> Self {
+        let hash = Sha256::new().chain_update(url.as_str().as_bytes());
+        let hash = match history {
+            History::Whole => hash,
+            // No URL holds a line break.
+            History::Head => hash.chain_update(b"\nhead"),
+        };
+        let mut key = hex::encode(hash.finalize());
         key.truncate(KEY_DIGITS);
         Self {
             folder: cache.join(key),
@@ -97,6 +119,11 @@ impl Place {
         match lock.0.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
+                // Trying may have cost the shared one.
+                lock.0
+                    .lock_shared()
+                    .or_else(unsupported)
+                    .map_err(|error| self.error(&error))?;
                 let message =
                     "another operation is using the mirror, which must be made anew: the next pass tries again";
                 return Err(PortError::new(PortErrorKind::Conflict, self.operation(), message));
@@ -135,16 +162,27 @@ impl Place {
         Ok(())
     }
 
+    /// Removes what killed processes left unfinished, unless another one is at work: each try at a server that hangs would
+    /// leave a little more.
+    pub(super) fn tidy(&self, lock: &Lock) -> Result<(), PortError> {
+        let tidied = match lock.0.try_lock() {
+            Ok(()) => self
+                .clean(false)
+                .and_then(|()| remove_all(&self.folder.join(MIRROR).join("objects/pack"), UNFINISHED_PACK)),
+            Err(_) => Ok(()),
+        };
+        // Also where it was not to be had: trying may have cost the shared one.
+        tidied
+            .and_then(|()| lock.0.lock_shared().or_else(unsupported))
+            .map_err(|error| self.error(&error))
+    }
+
     /// Removes what earlier processes left unfinished, and the mirror itself. Only for who has the lock alone.
     fn clean(&self, mirror: bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(FRESH.as_bytes()) || (mirror && name == MIRROR) {
-                remove(&entry.path())?;
-            }
+        if mirror {
+            remove(&self.folder.join(MIRROR))?;
         }
-        Ok(())
+        remove_all(&self.folder, FRESH)
     }
 
     fn operation(&self) -> String {
@@ -186,6 +224,21 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Removes everything in a folder whose name begins so. A folder that is not there is empty.
+fn remove_all(folder: &Path, prefix: &str) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<Repository, git2::Error> {

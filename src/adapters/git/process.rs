@@ -8,14 +8,18 @@ use git2::{ConfigLevel, Error, opts};
 
 /// How long one connection may take to come about.
 const CONNECT_TIMEOUT_MS: i32 = 30_000;
-/// How long a server may be silent. Not a deadline (each byte starts it anew), but it lets go a thread that a
-/// silent server has been holding. Servers that are busy say so every few seconds.
+/// How long a server may be silent. Not a deadline, as each byte starts it anew: that is the parent's, which kills the
+/// whole process. Servers that are busy say so every few seconds.
 const SILENCE_TIMEOUT_MS: i32 = 60_000;
 /// Objects kept in memory: trees and commits of one walk. libgit2's own default is 256 MiB.
 const CACHE_BYTES: isize = 16 * 1024 * 1024;
 /// Largest object that a pack may unfold to. No large host takes a file over 100 MiB in a push, so this refuses
 /// only packs that are made to fill the memory.
 const MAX_OBJECT_BYTES: usize = 128 * 1024 * 1024;
+
+/// Most of a pack that is mapped at once, and of all packs together: a part of the address space that a child has.
+const MAPPED_AT_ONCE_BYTES: usize = 32 * 1024 * 1024;
+const MAPPED_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Sets all options, the first time that it is called; afterwards returns what came of it.
 ///
@@ -50,6 +54,8 @@ fn set(ca_file: Option<&Path>, home: Option<&Path>) -> Result<(), String> {
         opts::set_server_connect_timeout_in_milliseconds(CONNECT_TIMEOUT_MS).map_err(text)?;
         opts::set_server_timeout_in_milliseconds(SILENCE_TIMEOUT_MS).map_err(text)?;
         opts::set_cache_max_size(CACHE_BYTES).map_err(text)?;
+        opts::set_mwindow_size(MAPPED_AT_ONCE_BYTES).map_err(text)?;
+        opts::set_mwindow_mapped_limit(MAPPED_BYTES).map_err(text)?;
         // The check keeps others from running their hooks and filters as us; nothing here runs either, and a
         // mounted repository often has another owner.
         opts::set_verify_owner_validation(false).map_err(text)?;

@@ -10,11 +10,13 @@ use git2::{
     AutotagOption, CertificateCheckStatus, Cred, CredentialType, Direction, Error, ErrorClass, ErrorCode, FetchOptions,
     Oid, ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
 };
+use serde::{Deserialize, Serialize};
 
 use super::GitAuth;
 use super::error;
 use super::known_hosts::{self, Verdict};
-use super::worker::Deadline;
+use super::mirror::History;
+use super::wire;
 use crate::domain::{BranchName, RepositoryUrl, Secret, Transport};
 use crate::ports::{PortError, PortErrorKind};
 
@@ -25,20 +27,30 @@ const DEFAULT_SSH_USER: &str = "git";
 /// Largest file with a credential or with host keys, in bytes: a large company's known_hosts has some hundred KiB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Most bytes that one fetch may bring. A repository of manifests has some MiB; this one is not.
-const MAX_FETCH_BYTES: usize = 1024 * 1024 * 1024;
+pub(super) const MAX_FETCH_BYTES: usize = 1024 * 1024 * 1024;
+/// What libgit2 says, in no other way, of a server that sends no head without its history.
+const NOT_SHALLOW: &str = "support shallow";
+/// Commits of a history, for a fetch: all.
+const WHOLE: i32 = 0;
 /// Branches that an error names, where the one that is asked for is missing.
 const BRANCHES_SHOWN: usize = 5;
 
-/// What it takes to reach a repository. Plain values, so that another process could be told to do it.
-#[derive(Debug, Clone)]
+/// What it takes to reach a repository.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Remote {
     /// Where it is.
+    #[serde(with = "wire::text")]
     pub(super) url: RepositoryUrl,
     /// The branch that counts.
+    #[serde(with = "wire::text")]
     pub(super) branch: BranchName,
     /// Files with credentials.
     pub(super) auth: GitAuth,
+    /// PEM file with authorities to trust beside the system's.
+    #[serde(with = "wire::optional_path")]
+    pub(super) ca_file: Option<PathBuf>,
     /// A folder of our own that stands for the user's home, where libgit2 looks for `.ssh/known_hosts`.
+    #[serde(with = "wire::optional_path")]
     pub(super) home: Option<PathBuf>,
 }
 
@@ -52,9 +64,9 @@ pub(super) struct FetchError {
 
 impl Remote {
     /// Asks for the head of the branch, fetching nothing.
-    pub(super) fn head(&self, mirror: &Repository, deadline: Deadline) -> Result<Oid, PortError> {
+    pub(super) fn head(&self, mirror: &Repository) -> Result<Oid, PortError> {
         let operation = format!("list {}", self.url);
-        let session = Session::new(self, deadline);
+        let session = Session::new(self);
         let list = || -> Result<_, Error> {
             let mut remote = mirror.remote_anonymous(self.url.as_str())?;
             let connection = remote.connect_auth(Direction::Fetch, Some(session.callbacks()), Some(proxy()))?;
@@ -73,12 +85,13 @@ impl Remote {
     }
 
     /// Brings the branch into the mirror.
-    pub(super) fn fetch(&self, mirror: &Repository, deadline: Deadline) -> Result<(), FetchError> {
+    pub(super) fn fetch(&self, mirror: &Repository, history: History) -> Result<(), FetchError> {
         let operation = format!("fetch {}", self.url);
-        let session = Session::new(self, deadline);
-        let fetch = || -> Result<(), Error> {
+        let session = Session::new(self);
+        let fetch = |depth| -> Result<(), Error> {
             let mut options = FetchOptions::new();
             options
+                .depth(depth)
                 .remote_callbacks(session.callbacks())
                 .proxy_options(proxy())
                 .follow_redirects(RemoteRedirect::None)
@@ -90,7 +103,14 @@ impl Remote {
             remote.fetch(&[refspec], Some(&mut options), None)
         };
         self.prepare_known_hosts();
-        fetch().map_err(|error| FetchError {
+        let fetched = match history {
+            History::Head => match fetch(1) {
+                Err(error) if error.message().contains(NOT_SHALLOW) => fetch(WHOLE),
+                other => other,
+            },
+            History::Whole => fetch(WHOLE),
+        };
+        fetched.map_err(|error| FetchError {
             mirror_suspect: !session.refused() && !error::is_of_the_network(&error),
             error: session.error(&operation, &error),
         })
@@ -140,7 +160,6 @@ impl Remote {
 /// The state of one connection.
 struct Session<'a> {
     remote: &'a Remote,
-    deadline: Deadline,
     /// How often a credential was handed out. libgit2 asks again after each refusal, on ssh without end.
     offered: Cell<bool>,
     /// Why a callback said no: libgit2 replaces some of their messages by its own.
@@ -148,10 +167,9 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(remote: &'a Remote, deadline: Deadline) -> Self {
+    fn new(remote: &'a Remote) -> Self {
         Self {
             remote,
-            deadline,
             offered: Cell::new(false),
             refusal: RefCell::default(),
         }
@@ -162,14 +180,13 @@ impl<'a> Session<'a> {
         callbacks
             .credentials(|url, user, allowed| self.credentials(url, user, allowed))
             .certificate_check(|certificate, _| self.check_certificate(certificate))
-            .sideband_progress(|_| !self.deadline.passed())
             .transfer_progress(|progress| {
                 if progress.received_bytes() > MAX_FETCH_BYTES {
                     let message = "more than 1 GiB: give the manifests a repository of their own";
                     self.refuse(PortErrorKind::TooLarge, message);
                     return false;
                 }
-                !self.deadline.passed()
+                true
             });
         callbacks
     }

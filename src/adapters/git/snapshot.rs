@@ -1,50 +1,42 @@
 //! Brings a commit here, checks that it may follow the last one, and lists it. Repairs the mirror once, and decides nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
+use serde::{Deserialize, Serialize};
 
 use super::super::listing::{Bounds, list};
 use super::error;
 use super::local;
 use super::loose;
-use super::mirror::{Lock, Place};
+use super::mirror::{History, Lock, Place};
 use super::remote::Remote;
 use super::tree::CommitTree;
-use super::worker::Deadline;
+use super::wire::{self, Known};
 use crate::domain::{BlobId, ForcePush, SourceTree, bounds};
 use crate::ports::{PortError, PortErrorKind};
 
 /// A repository and where its objects are read.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Snapshots {
     /// Where objects are read.
     pub(super) store: Store,
     /// The repository.
     pub(super) remote: Remote,
     /// Whether a rewritten branch is followed.
+    #[serde(with = "wire::Rewrites")]
     pub(super) force_push: ForcePush,
-    /// How much a commit may hold.
-    pub(super) bounds: Bounds,
 }
 
 /// Where objects are read.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Store {
     /// In the repository itself, which is on this machine.
-    Local(PathBuf),
+    Local(#[serde(with = "wire::path")] PathBuf),
     /// In a mirror.
     Mirror(Place),
-}
-
-/// What earlier operations found out.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Known {
-    /// The last commit that was listed.
-    pub(super) head: Option<Oid>,
-    /// Whether objects were missing from the mirror.
-    pub(super) mirror_corrupt: bool,
 }
 
 /// The mirror while a commit is looked for.
@@ -72,7 +64,7 @@ impl Mirror<'_> {
 
 impl Snapshots {
     /// Asks for the head of the branch.
-    pub(super) fn head(&self, deadline: Deadline) -> Result<Oid, PortError> {
+    pub(super) fn head(&self) -> Result<Oid, PortError> {
         match &self.store {
             Store::Local(path) => {
                 let operation = format!("list {}", self.remote.url);
@@ -81,7 +73,7 @@ impl Snapshots {
             Store::Mirror(place) => {
                 let lock = place.lock()?;
                 let mirror = place.open(&lock)?;
-                self.remote.head(&mirror, deadline)
+                self.remote.head(&mirror)
             }
         }
     }
@@ -89,14 +81,16 @@ impl Snapshots {
     /// Brings a commit here (the head, where none is named) and lists it. Returns it with its files.
     pub(super) fn tree(
         &self,
-        commit: Option<Oid>,
+        commit: Option<&str>,
         paths: &[String],
-        known: Known,
-        deadline: Deadline,
+        known: &Known,
     ) -> Result<(Oid, SourceTree), PortError> {
         let commit = match commit {
-            Some(commit) => commit,
-            None => self.head(deadline)?,
+            Some(commit) => Oid::from_str(commit).map_err(|error| {
+                let message = format!("not a commit of a SHA-1 repository: {}", error.message());
+                PortError::new(PortErrorKind::Invalid, format!("fetch {}", self.remote.url), message)
+            })?,
+            None => self.head()?,
         };
         let place = match &self.store {
             Store::Local(path) => {
@@ -106,6 +100,7 @@ impl Snapshots {
             Store::Mirror(place) => place,
         };
         let lock = place.lock()?;
+        place.tidy(&lock)?;
         let mut mirror = Mirror {
             place,
             lock,
@@ -113,18 +108,18 @@ impl Snapshots {
             fresh: false,
         };
         if known.mirror_corrupt {
-            self.renew(&mut mirror, deadline)?;
+            self.renew(&mut mirror)?;
         }
         if !mirror.has(commit)? {
-            self.fetch(&mut mirror, commit, deadline)?;
+            self.fetch(&mut mirror, commit)?;
         }
         // An object that is there in name only keeps a fetch from bringing it.
         if !mirror.has(commit)? && !mirror.fresh {
-            self.renew(&mut mirror, deadline)?;
+            self.renew(&mut mirror)?;
         }
         let tree = match self.read(mirror.repository()?, commit, paths, known) {
             Err(error) if error.kind == PortErrorKind::Malformed && !mirror.fresh => {
-                self.renew(&mut mirror, deadline)?;
+                self.renew(&mut mirror)?;
                 self.read(mirror.repository()?, commit, paths, known)?
             }
             other => other?,
@@ -132,8 +127,13 @@ impl Snapshots {
         Ok((commit, tree))
     }
 
-    /// Reads files by the names of their contents. Each name is read once.
-    pub(super) fn contents(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, PortError> {
+    /// Reads files by the names of their contents, and hands each to `take` before the next is read. Names that come
+    /// again are passed over.
+    pub(super) fn contents(
+        &self,
+        blobs: &[BlobId],
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), PortError> {
         let operation = format!("read files of {}", self.remote.url);
         let error = |kind, message: String| PortError::new(kind, operation.as_str(), message);
         let (repository, _lock) = match &self.store {
@@ -146,12 +146,8 @@ impl Snapshots {
         let objects = repository
             .odb()
             .map_err(|e| error::corrupt(&operation, "the repository", &e))?;
-        let mut read: BTreeMap<&BlobId, Vec<u8>> = BTreeMap::new();
-        let mut total = 0;
-        for blob in blobs {
-            if read.contains_key(blob) {
-                continue;
-            }
+        let (mut seen, mut total) = (BTreeSet::new(), 0);
+        for blob in blobs.iter().filter(|blob| seen.insert(*blob)) {
             let id = Oid::from_bytes(&blob.0)
                 .map_err(|_| error(PortErrorKind::Invalid, format!("{blob:?} is not the name of a blob")))?;
             let corrupt = |e: git2::Error| error::corrupt(&operation, &format!("object {id}"), &e);
@@ -176,40 +172,36 @@ impl Snapshots {
                 ));
             }
             loose::check(&repository, id).map_err(|message| error(PortErrorKind::Malformed, message))?;
-            read.insert(blob, objects.read(id).map_err(corrupt)?.data().to_vec());
+            take(objects.read(id).map_err(corrupt)?.data())
+                .map_err(|gone| error(PortErrorKind::Unknown, format!("nobody takes the files: {gone}")))?;
         }
-        Ok(blobs
-            .iter()
-            .map(|blob| read.get(blob).cloned().unwrap_or_default())
-            .collect())
+        Ok(())
     }
 
     /// Fetches the branch, into a new mirror where the old one has grown crowded or cannot take it.
-    fn fetch(&self, mirror: &mut Mirror<'_>, commit: Oid, deadline: Deadline) -> Result<(), PortError> {
+    fn fetch(&self, mirror: &mut Mirror<'_>, commit: Oid) -> Result<(), PortError> {
         if !mirror.fresh && mirror.place.crowded() {
-            match self.renew(mirror, deadline) {
+            match self.renew(mirror) {
                 // Another process is reading; a crowded mirror is slow, and serves until the next time.
                 Err(error) if error.kind == PortErrorKind::Conflict => {}
                 other => return other,
             }
         }
-        match self.remote.fetch(mirror.repository()?, deadline) {
+        match self.remote.fetch(mirror.repository()?, history(self.force_push)) {
             Ok(()) => Ok(()),
             // Another process was quicker with the reference; the objects are here.
             Err(failure) if failure.mirror_suspect && mirror.has(commit)? => Ok(()),
-            Err(failure) if failure.mirror_suspect && !mirror.fresh => self.renew(mirror, deadline),
+            Err(failure) if failure.mirror_suspect && !mirror.fresh => self.renew(mirror),
             Err(failure) => Err(failure.error),
         }
     }
 
     /// Fetches the branch into a new mirror and puts it in the old one's place.
-    fn renew(&self, mirror: &mut Mirror<'_>, deadline: Deadline) -> Result<(), PortError> {
+    fn renew(&self, mirror: &mut Mirror<'_>) -> Result<(), PortError> {
         let (folder, fresh) = mirror.place.fresh()?;
-        self.remote.fetch(&fresh, deadline).map_err(|failure| failure.error)?;
-        if deadline.passed() {
-            let operation = format!("fetch {}", self.remote.url);
-            return Err(PortError::new(PortErrorKind::Unknown, operation, "the time is up"));
-        }
+        self.remote
+            .fetch(&fresh, history(self.force_push))
+            .map_err(|failure| failure.error)?;
         drop(fresh);
         mirror.repository = Some(mirror.place.replace(&mirror.lock, &folder)?);
         mirror.fresh = true;
@@ -222,21 +214,24 @@ impl Snapshots {
         repository: &Repository,
         commit: Oid,
         paths: &[String],
-        known: Known,
+        known: &Known,
     ) -> Result<SourceTree, PortError> {
         if !has(repository, commit) {
             let branch = &self.remote.branch;
-            let message =
-                format!("commit {commit} is not there: branch {branch} was rewritten, or the repository is corrupt");
+            let message = format!(
+                "commit {commit} is not there: branch {branch} moved on meanwhile, or the repository is corrupt; the next \
+                 look asks again"
+            );
             return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
         }
         let tree = CommitTree::open(repository, commit, self.operation(commit))?;
-        self.check_ancestry(repository, commit, known.head)?;
-        list(&tree, paths, &self.bounds)
+        self.check_ancestry(repository, commit, known.head.as_deref())?;
+        list(&tree, paths, &Bounds::default())
     }
 
     /// Refuses a commit that does not descend from the last one, where that is asked for.
-    fn check_ancestry(&self, repository: &Repository, commit: Oid, last: Option<Oid>) -> Result<(), PortError> {
+    fn check_ancestry(&self, repository: &Repository, commit: Oid, last: Option<&str>) -> Result<(), PortError> {
+        let last = last.and_then(|last| Oid::from_str(last).ok());
         let Some(last) = last.filter(|last| *last != commit && self.force_push == ForcePush::Refuse) else {
             return Ok(());
         };
@@ -258,6 +253,14 @@ impl Snapshots {
 
     fn operation(&self, commit: Oid) -> String {
         format!("read commit {commit} of {}", self.remote.url)
+    }
+}
+
+/// Returns how much has to be fetched: whether a commit follows another is asked only where that counts.
+pub(super) fn history(force_push: ForcePush) -> History {
+    match force_push {
+        ForcePush::Allow => History::Head,
+        ForcePush::Refuse => History::Whole,
     }
 }
 

@@ -1,143 +1,116 @@
-//! Runs one Git operation at a time on a thread of its own, with a deadline. Knows nothing of Git.
+//! The child's side: it takes one request from standard input, does it within its limits, and answers on standard output.
 //!
-//! libgit2 blocks, and in some places nothing can interrupt it. A thread that hangs there is left behind: it must
-//! not hold up the daemon, nor its shutdown, for which tokio's blocking pool would wait.
+//! Everything that a hostile server or a broken repository can do to a process, it does to this one.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fs;
+use std::io::{self, BufWriter, Read as _, Write};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, oneshot};
-use tokio::time::timeout_at;
+use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
 
+use super::process;
+use super::wire::{self, Answer, Operation, Request};
 use crate::ports::{PortError, PortErrorKind};
 
-/// Threads that may hang at the same time. Each holds a connection and some memory; a server that makes so many
-/// hang will not answer the next.
-const MAX_HANGING: usize = 4;
+/// Most memory that a child takes for itself, in bytes. Reading the largest commit that is accepted takes a third.
+const MAX_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
+/// Least memory with which a child is of any use, in bytes.
+const MIN_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+/// Most address space, in bytes: beside the memory, packs and libraries that are only mapped.
+const MAX_ADDRESSES_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Largest file that a child may write, in bytes: a pack may have [`super::remote::MAX_FETCH_BYTES`], and its index.
+const MAX_FILE_BYTES: u64 = 1280 * 1024 * 1024;
+/// Where a container's memory limit is: version 2 and version 1 of control groups.
+const CONTAINER_LIMITS: [&str; 2] = [
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+];
 
-/// The end of the time that an operation may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Instant);
+/// Does the one piece of work that the parent asks for.
+///
+/// # Errors
+///
+/// The parent does not speak as agreed, or is gone. What goes wrong with the work is part of the answer.
+pub fn serve_one() -> io::Result<()> {
+    limit();
+    let mut input = io::stdin().lock();
+    let request = wire::read_request(&mut input)?;
+    drop(input);
+    end_with_parent()?;
+    let mut output = BufWriter::new(io::stdout().lock());
+    let answer = answer(&request, &mut output).unwrap_or_else(Answer::Failed);
+    wire::write_answer(&mut output, &answer)
+}
 
-impl Deadline {
-    /// Returns whether the time is up. Whoever finds it so must leave everything as it is: nobody waits any more.
-    pub(super) fn passed(self) -> bool {
-        Instant::now() >= self.0
+/// Does the work. Files go to `output` as they are read; the answer is left to the caller.
+fn answer(request: &Request, output: &mut impl Write) -> Result<Answer, PortError> {
+    let Request { snapshots, operation } = request;
+    process::prepare(snapshots.remote.ca_file.as_deref(), snapshots.remote.home.as_deref()).map_err(|message| {
+        PortError::new(
+            PortErrorKind::Invalid,
+            format!("open {}", snapshots.remote.url),
+            message,
+        )
+    })?;
+    match operation {
+        Operation::Head => Ok(Answer::Head(snapshots.head()?.to_string())),
+        Operation::Tree { commit, paths, known } => {
+            let (commit, tree) = snapshots.tree(commit.as_deref(), paths, known)?;
+            Ok(Answer::Tree {
+                commit: commit.to_string(),
+                tree,
+            })
+        }
+        Operation::Contents(blobs) => {
+            snapshots.contents(blobs, |content| wire::write_file(output, content))?;
+            Ok(Answer::Contents)
+        }
     }
 }
 
-/// Runs operations.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Worker {
-    turn: Arc<Mutex<()>>,
-    hanging: Arc<AtomicUsize>,
-}
-
-/// Counts a thread for as long as it lives.
-struct Alive(Arc<AtomicUsize>);
-
-impl Alive {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Worker {
-    /// Runs `work` and waits for it, for `time` at most, waiting for its turn included.
-    ///
-    /// # Errors
-    ///
-    /// What `work` says, or that the time is up.
-    pub(super) async fn run<T, F>(&self, operation: &str, time: Duration, work: F) -> Result<T, PortError>
-    where
-        T: Send + 'static,
-        F: FnOnce(Deadline) -> Result<T, PortError> + Send + 'static,
-    {
-        let end = Instant::now() + time;
-        let late = |what: &str| {
-            let time = humantime::format_duration(time);
-            let message = format!("{what} within {time}: is the server well? `repository.timeout` gives it more time");
-            PortError::new(PortErrorKind::Unknown, operation, message)
+/// Takes its limits upon itself. Where the system has one of them not, the others hold.
+fn limit() {
+    let memory = memory_limit();
+    for (resource, bytes) in [
+        (Resource::Data, memory),
+        (Resource::As, MAX_ADDRESSES_BYTES),
+        (Resource::Fsize, MAX_FILE_BYTES),
+        // Memory on disk would hold credentials.
+        (Resource::Core, 0),
+    ] {
+        let most = getrlimit(resource).maximum;
+        let bytes = most.map_or(bytes, |most| most.min(bytes));
+        let limit = Rlimit {
+            current: Some(bytes),
+            maximum: Some(bytes),
         };
-        let _turn = timeout_at(end.into(), self.turn.lock())
-            .await
-            .map_err(|_| late("earlier operations did not end"))?;
-        if self.hanging.load(Ordering::Relaxed) >= MAX_HANGING {
-            let message = format!("{MAX_HANGING} earlier operations still hang: restart Pinfold if the server is well");
-            return Err(PortError::new(PortErrorKind::Unknown, operation, message));
-        }
-        let (sender, receiver) = oneshot::channel();
-        let alive = Alive::new(&self.hanging);
-        let run = move || {
-            let result = work(Deadline(end));
-            drop(alive);
-            // An error here means that nobody waits any more.
-            sender.send(result).ok();
-        };
-        thread::Builder::new()
-            .name("git".to_owned())
-            .spawn(run)
-            .map_err(|error| PortError::new(PortErrorKind::Unknown, operation, format!("no thread: {error}")))?;
-        match timeout_at(end.into(), receiver).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => {
-                let message = "the Git library panicked: the repository may be corrupt; see the log";
-                Err(PortError::new(PortErrorKind::Malformed, operation, message))
-            }
-            Err(_) => Err(late("no answer")),
-        }
+        setrlimit(resource, limit).ok();
     }
+    // Where the container as a whole runs out of memory, this process is the one to go.
+    fs::write("/proc/self/oom_score_adj", "1000").ok();
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
+/// Returns how much memory a child may take: half of the container's, so that the daemon keeps the other.
+fn memory_limit() -> u64 {
+    let limits = CONTAINER_LIMITS.iter().filter_map(|file| fs::read_to_string(file).ok());
+    let container = limits.filter_map(|text| text.trim().parse::<u64>().ok()).min();
+    share(container)
+}
 
-    use super::*;
+fn share(container: Option<u64>) -> u64 {
+    container.map_or(MAX_MEMORY_BYTES, |bytes| {
+        (bytes / 2).clamp(MIN_MEMORY_BYTES, MAX_MEMORY_BYTES)
+    })
+}
 
-    const LONG: Duration = Duration::from_mins(1);
-    const SHORT: Duration = Duration::from_millis(20);
-
-    #[tokio::test]
-    async fn a_result_comes_back() {
-        assert_eq!(Worker::default().run("x", LONG, |_| Ok(7)).await, Ok(7));
-    }
-
-    #[tokio::test]
-    async fn a_thread_that_hangs_is_left_behind_and_counted() {
-        let worker = Worker::default();
-        let mut letting_go = Vec::new();
-        for _ in 0..MAX_HANGING {
-            let (sender, receiver) = mpsc::channel::<()>();
-            letting_go.push(sender);
-            let hang = move |_| Ok(receiver.recv().is_ok());
-            let error = worker.run("fetch x", SHORT, hang).await.unwrap_err();
-            assert_eq!(error.kind, PortErrorKind::Unknown);
-            assert!(error.message.contains("no answer within 20ms"), "{error}");
-        }
-        let error = worker.run("fetch x", LONG, |_| Ok(())).await.unwrap_err();
-        assert!(error.message.contains("still hang"), "{error}");
-
-        drop(letting_go);
-        while worker.hanging.load(Ordering::Relaxed) > 0 {
-            thread::yield_now();
-        }
-        assert_eq!(worker.run("fetch x", LONG, |_| Ok(())).await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_an_error() {
-        let panics = |_| -> Result<(), PortError> { panic!("as libgit2's wrapper does on a strange object") };
-        let error = Worker::default().run("x", LONG, panics).await.unwrap_err();
-        assert_eq!(error.kind, PortErrorKind::Malformed);
-    }
+/// Ends this process as soon as the parent is gone or wants no more: then the parent's end of standard input is closed.
+fn end_with_parent() -> io::Result<()> {
+    let watch = || {
+        let mut nothing = [0];
+        // Nothing comes any more, so this returns at the end only.
+        while io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
+        // Nothing in here has to be put in order, and nothing may hold it up.
+        kill_process(getpid(), Signal::KILL).ok();
+    };
+    thread::Builder::new().name("parent".to_owned()).spawn(watch).map(drop)
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use tempfile::TempDir;
 
-use super::super::{GitAuth, GitSettings, process};
-use crate::domain::ForcePush;
+use pinfold::adapters::git::{GitAuth, GitSettings};
+use pinfold::domain::ForcePush;
 
 /// Settings for a repository that needs nothing else.
-pub(super) fn settings(url: &str) -> GitSettings {
+pub(crate) fn settings(url: &str) -> GitSettings {
     GitSettings {
         url: url.parse().unwrap(),
         branch: "main".parse().unwrap(),
@@ -21,19 +21,18 @@ pub(super) fn settings(url: &str) -> GitSettings {
         timeout: Duration::from_mins(1),
         cache_dir: None,
         force_push: ForcePush::Allow,
+        program: env!("CARGO_BIN_EXE_pinfold").into(),
     }
 }
 
 /// A bare repository in a temporary folder.
-pub(super) struct Origin {
+pub(crate) struct Origin {
     folder: TempDir,
     repository: Repository,
 }
 
 impl Origin {
-    pub(super) fn new() -> Self {
-        // Before the first use of libgit2, so that the developer's own configuration plays no part.
-        process::prepare(None, None).unwrap();
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).initial_head("main");
@@ -41,12 +40,12 @@ impl Origin {
         Self { folder, repository }
     }
 
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.folder.path().to_str().unwrap().to_owned()
     }
 
     /// Makes a commit of exactly these files the head of a branch.
-    pub(super) fn commit(&self, branch: &str, files: &[(&str, &str)], parents: &[Oid]) -> Oid {
+    pub(crate) fn commit(&self, branch: &str, files: &[(&str, &str)], parents: &[Oid]) -> Oid {
         let entries: Vec<(&[u8], u32, &[u8])> = files
             .iter()
             .map(|(path, text)| (path.as_bytes(), 0o100_644, text.as_bytes()))
@@ -55,7 +54,7 @@ impl Origin {
     }
 
     /// The same with a mode for each entry. A submodule's content is not looked at.
-    pub(super) fn commit_entries(&self, branch: &str, entries: &[(&[u8], u32, &[u8])], parents: &[Oid]) -> Oid {
+    pub(crate) fn commit_entries(&self, branch: &str, entries: &[(&[u8], u32, &[u8])], parents: &[Oid]) -> Oid {
         let mut index = Index::new().unwrap();
         for (path, mode, content) in entries {
             let id = if *mode == 0o160_000 {
@@ -83,7 +82,7 @@ impl Origin {
     }
 
     /// Makes a commit of a tree that Git itself would not write.
-    pub(super) fn commit_raw_tree(&self, branch: &str, tree: &[u8]) -> Oid {
+    pub(crate) fn commit_raw_tree(&self, branch: &str, tree: &[u8]) -> Oid {
         let objects = self.repository.odb().unwrap();
         let tree = objects.write(ObjectType::Tree, tree).unwrap();
         let author = "Test <test@example.com> 1700000000 +0000";
@@ -94,8 +93,13 @@ impl Origin {
         commit
     }
 
+    /// Stores a file's content.
+    pub(crate) fn blob(&self, content: &[u8]) -> Oid {
+        self.repository.blob(content).unwrap()
+    }
+
     /// Cuts all objects of one type in half.
-    pub(super) fn truncate(&self, kind: ObjectType) {
+    pub(crate) fn truncate(&self, kind: ObjectType) {
         for path in self.objects(kind) {
             let bytes = fs::read(&path).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
@@ -104,7 +108,7 @@ impl Origin {
     }
 
     /// Loses all objects of one type.
-    pub(super) fn lose(&self, kind: ObjectType) {
+    pub(crate) fn lose(&self, kind: ObjectType) {
         for path in self.objects(kind) {
             fs::remove_file(path).unwrap();
         }

@@ -7,8 +7,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use super::super::*;
-use super::origin::settings;
+use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
+use pinfold::ports::{DesiredSource as _, PortError, PortErrorKind};
+use tempfile::TempDir;
+
+use crate::origin::settings;
 
 /// Answers every request in the same way, and hands out what was asked.
 fn serve(status: &'static str) -> (String, Receiver<String>) {

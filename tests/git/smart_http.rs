@@ -14,7 +14,7 @@ use git2::{Buf, Oid, Repository};
 
 /// What the server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     Well,
     Down,
     /// Sends half of each pack.
@@ -22,15 +22,15 @@ pub(super) enum Manner {
 }
 
 /// A server, and how to make it misbehave.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     manner: Arc<AtomicUsize>,
     packs: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Serves the repository in this folder, for as long as the process lives.
-    pub(super) fn start(repository: &str) -> Self {
+    pub(crate) fn start(repository: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self {
             url: format!("http://{}/repo.git", listener.local_addr().unwrap()),
@@ -51,12 +51,12 @@ impl Server {
         server
     }
 
-    pub(super) fn be(&self, manner: Manner) {
+    pub(crate) fn be(&self, manner: Manner) {
         self.manner.store(manner as usize, Ordering::SeqCst);
     }
 
     /// How many packs were sent.
-    pub(super) fn packs(&self) -> usize {
+    pub(crate) fn packs(&self) -> usize {
         self.packs.load(Ordering::SeqCst)
     }
 }

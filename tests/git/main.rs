@@ -1,14 +1,23 @@
-//! The adapter on repositories made for the purpose, and on servers that misbehave.
+//! The Git adapter with its child processes, on repositories made for the purpose and on servers that misbehave.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says where by itself"
+)]
+
+mod children;
 mod origin;
 mod servers;
 mod smart_http;
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
-use super::*;
-use crate::domain::EntryKind;
+use pinfold::adapters::git::{GitSettings, GitSource};
+use pinfold::domain::{BlobId, EntryKind, ForcePush, SourceTree};
+use pinfold::ports::{DesiredSource as _, PortErrorKind};
+
 use origin::{Origin, settings};
 use smart_http::{Manner, Server};
 
@@ -377,7 +386,7 @@ async fn a_crowded_mirror_is_made_anew() {
 }
 
 #[tokio::test]
-async fn the_mirror_is_for_nobody_else_s_eyes_and_without_a_cache_goes_away() {
+async fn the_mirror_is_for_nobody_else_s_eyes() {
     use std::os::unix::fs::PermissionsExt as _;
     let origin = Origin::new();
     let server = Server::start(&origin.path());
@@ -392,13 +401,6 @@ async fn the_mirror_is_for_nobody_else_s_eyes_and_without_a_cache_goes_away() {
     let folder = mirror(&cache.path().join("deep/down"));
     let mode = fs::metadata(folder.parent().unwrap()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-
-    let source = GitSource::new(settings(&server.url)).unwrap();
-    tree_at_head(&source).await;
-    let temporary = source.temporary.as_ref().unwrap().path().to_owned();
-    assert!(temporary.exists());
-    drop(source);
-    assert!(!temporary.exists());
 }
 
 #[tokio::test]
@@ -457,16 +459,17 @@ async fn an_oversized_file_is_listed_and_never_read() {
 #[tokio::test]
 async fn a_tree_beyond_the_bounds_is_refused_whole() {
     let origin = Origin::new();
-    origin.commit("main", &[("a.yaml", "1"), ("b.txt", "1"), ("c/d.txt", "1")], &[]);
-    let bounds = Bounds {
-        files: 3,
-        ..Bounds::default()
-    };
-    let source = GitSource::with_bounds(settings(&origin.path()), bounds).unwrap();
+    let blob = origin.blob(b"x");
+    let mut tree = Vec::new();
+    for number in 0..=50_000 {
+        tree.extend(format!("100644 {number:05}.txt\0").into_bytes());
+        tree.extend_from_slice(blob.as_bytes());
+    }
+    origin.commit_raw_tree("main", &tree);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
     let head = source.head().await.unwrap();
     let error = source.tree(head.as_ref(), ALL).await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::TooLarge);
-    assert!(source.tree(head.as_ref(), &["c".into()]).await.is_ok());
+    assert_eq!(error.kind, PortErrorKind::TooLarge, "{error}");
 }
 
 #[tokio::test]
@@ -546,10 +549,8 @@ async fn a_mirror_that_another_process_is_using_is_not_replaced() {
     for number in 0..=200 {
         fs::write(packs.join(format!("left-{number}")), b"").unwrap();
     }
-    let Store::Mirror(place) = &source.snapshots.store else {
-        panic!("no mirror")
-    };
-    let other = place.lock().unwrap();
+    let other = File::open(mirror(cache.path()).with_file_name("lock")).unwrap();
+    other.lock_shared().unwrap();
     origin.commit("main", &[("a.yaml", "2")], &[first]);
     let tree = tree_at_head(&source).await;
     assert_eq!(texts(&source, &tree).await, ["2"]);
