@@ -40,6 +40,10 @@ chart-docs:
 chart:
     .ci/chart
 
+# Run the commands that the documentation shows
+docs:
+    .ci/docs
+
 # Build the image with whatever builder is there
 image:
     if command -v docker >/dev/null; then docker build --tag {{ image }} .; else buildah build --layers --tag {{ image }} .; fi

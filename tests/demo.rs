@@ -56,7 +56,7 @@ fn readme_shows_what_the_demo_prints() {
     let shown = readme
         .split("<!-- demo:")
         .nth(1)
-        .and_then(|rest| rest.split("```\n").nth(1))
+        .and_then(|rest| rest.split("```text\n").nth(1)?.split("```\n").next())
         .expect("README has the output");
     let home = TempDir::new().expect("a folder");
     let run = pinfold(&home, &["demo", "--once", "--listen", "127.0.0.1:0"]);
