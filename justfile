@@ -40,6 +40,10 @@ chart-docs:
 chart:
     .ci/chart
 
+# Install the chart into a Kubernetes API of its own, which is built first
+cluster:
+    .ci/cluster
+
 # Run the commands that the documentation shows
 docs:
     .ci/docs
