@@ -4,11 +4,13 @@
 //! and `plan` is built without a [`LambdaWrite`].
 
 mod error;
+mod priority;
 
 use std::future::Future;
 use std::time::Duration;
 
 pub use error::{PortError, PortErrorKind};
+pub use priority::Priority;
 
 use crate::domain::{AccountId, BlobId};
 use crate::domain::{

@@ -17,7 +17,8 @@ use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region as AwsRegion;
 
-use super::limit::{Limiter, Rate};
+use super::bucket::Rate;
+use super::limit::Limiter;
 use crate::domain::{AccountId, EndpointUrl, Region};
 
 /// Longest wait for a connection.
@@ -32,6 +33,9 @@ const FUNCTION_BURST: usize = 10;
 
 /// The same for the bucket that all other calls share.
 const CONTROL_BURST: usize = 3;
+
+/// The part of the shared bucket that sweeps may have. GetFunction's is theirs whole: writes take nothing from it.
+const SWEEP_SHARE: f64 = 0.5;
 
 /// How one target is reached.
 #[derive(Debug, Clone)]
@@ -66,6 +70,8 @@ pub struct Limiters {
     limits: Limits,
     /// By whose quotas they are.
     pairs: BTreeMap<String, (Limiter, Limiter)>,
+    /// How many were handed out: each target is a party of its own.
+    parties: usize,
 }
 
 impl Limiters {
@@ -74,20 +80,28 @@ impl Limiters {
         Self {
             limits,
             pairs: BTreeMap::new(),
+            parties: 0,
         }
     }
 
     /// Returns the limiters for GetFunction and for everything else.
     fn pair(&mut self, owner: &str) -> (Limiter, Limiter) {
         let limits = self.limits;
-        let pair = self.pairs.entry(owner.to_owned()).or_insert_with(|| {
-            let limiter = |per_second, burst| Limiter::new(Rate { per_second, burst });
+        let (functions, control) = self.pairs.entry(owner.to_owned()).or_insert_with(|| {
+            let limiter = |per_second, burst, sweep_share| {
+                Limiter::new(Rate {
+                    per_second,
+                    burst,
+                    sweep_share,
+                })
+            };
             (
-                limiter(limits.get_function_per_second, FUNCTION_BURST),
-                limiter(limits.control_plane_per_second, CONTROL_BURST),
+                limiter(limits.get_function_per_second, FUNCTION_BURST, 1.0),
+                limiter(limits.control_plane_per_second, CONTROL_BURST, SWEEP_SHARE),
             )
         });
-        pair.clone()
+        self.parties += 1;
+        (functions.for_party(self.parties), control.for_party(self.parties))
     }
 }
 

@@ -1,73 +1,119 @@
-//! Rate limits in front of every attempt at a call, retries of the SDK included. Delays; never refuses.
+//! Rate limits in front of every attempt at a call, retries of the SDK included. Delays; never refuses. Whose turn it is,
+//! `bucket` says.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use leaky_bucket::RateLimiter;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::bucket::{Bucket, Next, Party, Rate};
+use crate::ports::Priority;
 use crate::telemetry::{LimiterWait, Telemetry};
 
-/// Shortest pause between two refills. The bucket counts in whole milliseconds, so a shorter one would be off by much.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How often something may happen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// Times a second, above 0.
-    pub per_second: f64,
-    /// How many may come at once after a pause. AWS publishes no burst for its buckets, so it stays small.
-    pub burst: usize,
-}
-
-/// A rate limit that several clients share. First come, first served.
+/// A rate limit that several clients share. Clones wait in the same queues.
 #[derive(Clone)]
 pub struct Limiter {
-    bucket: Arc<RateLimiter>,
+    shared: Arc<Shared>,
+    /// For whom this clone waits: those that share the limit take turns.
+    party: Party,
+}
+
+struct Shared {
+    began: Instant,
+    bucket: Mutex<Bucket<oneshot::Sender<()>>>,
 }
 
 impl Limiter {
-    /// Builds a limiter. At rates above a hundred a second the burst is what comes within a hundredth of one, at least.
+    /// Builds a limiter.
     pub fn new(rate: Rate) -> Self {
-        let (refill, interval) = refills(rate.per_second);
-        let burst = rate.burst.max(refill);
-        let bucket = RateLimiter::builder()
-            .max(burst)
-            .initial(burst)
-            .refill(refill)
-            .interval(interval)
-            .fair(true)
-            .build();
+        let shared = Shared {
+            began: Instant::now(),
+            bucket: Mutex::new(Bucket::new(rate)),
+        };
         Self {
-            bucket: Arc::new(bucket),
+            shared: Arc::new(shared),
+            party: 0,
         }
+    }
+
+    /// Returns the same limiter for another of those that share it.
+    pub(super) fn for_party(&self, party: Party) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            party,
+        }
+    }
+
+    /// Waits for a turn.
+    async fn acquire(&self, priority: Priority) {
+        let (sender, mut turn) = oneshot::channel();
+        self.bucket().push(priority, self.party, sender);
+        loop {
+            let next = self.give_turns();
+            let later = async {
+                match next {
+                    Some(next) => tokio::time::sleep_until(next).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                // The sender is dropped only once it was used.
+                _ = &mut turn => return,
+                () = later => {}
+            }
+        }
+    }
+
+    /// Lets go whoever may go now. Returns when the next one may, if somebody waits: each who waits wakes then and lets
+    /// go whoever is first, so that nobody depends on another who may have left.
+    fn give_turns(&self) -> Option<Instant> {
+        let mut bucket = self.bucket();
+        loop {
+            match bucket.next(self.shared.began.elapsed()) {
+                Next::Go(waiter) => {
+                    if waiter.send(()).is_err() {
+                        bucket.give_back();
+                    }
+                }
+                Next::At(time) => return Some(self.shared.began + time),
+                Next::Idle => return None,
+            }
+        }
+    }
+
+    /// Takes note of an answer.
+    fn heed(&self, answer: &HttpResponse) {
+        if answer.status().as_u16() == TOO_MANY_REQUESTS {
+            let seconds = answer
+                .headers()
+                .get("retry-after")
+                .and_then(|text| text.trim().parse().ok());
+            let now = self.shared.began.elapsed();
+            self.bucket().throttled(now, seconds.map(Duration::from_secs));
+        }
+    }
+
+    fn bucket(&self) -> MutexGuard<'_, Bucket<oneshot::Sender<()>>> {
+        self.shared.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns how many calls are allowed at a time, and how often, so that the rate is never exceeded.
-fn refills(per_second: f64) -> (usize, Duration) {
-    let per_second = per_second.clamp(0.001, 1e6);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 1 and 10,000 by the bounds above"
-    )]
-    let refill = (per_second * SHORTEST_INTERVAL.as_secs_f64()).ceil() as u16;
-    let exact = Duration::from_secs_f64(f64::from(refill) / per_second);
-    let interval = Duration::from_millis(1) * u32::try_from(exact.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX);
-    (refill.into(), interval)
-}
+/// The HTTP status by which AWS says that a quota is used up.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter")
-            .field("balance", &self.bucket.balance())
-            .finish()
+            .field("per_second", &self.bucket().per_second())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,13 +185,17 @@ impl HttpConnector for LimitedConnector {
         let (inner, gate) = (self.inner.clone(), self.gate.clone());
         HttpConnectorFuture::new(async move {
             let before = Instant::now();
-            gate.limiter.bucket.acquire_one().await;
+            gate.limiter.acquire(Priority::current()).await;
             LimiterWait {
                 service: gate.service,
                 duration: before.elapsed(),
             }
             .emit(&gate.telemetry);
-            inner.call(request).await
+            let answer = inner.call(request).await;
+            if let Ok(answer) = &answer {
+                gate.limiter.heed(answer);
+            }
+            answer
         })
     }
 }
@@ -158,55 +208,94 @@ mod tests {
 
     use super::*;
 
-    /// Answers every request at once.
-    #[derive(Debug)]
-    struct Prompt;
+    const RATE: Rate = Rate {
+        per_second: 5.0,
+        burst: 3,
+        sweep_share: 0.5,
+    };
+
+    /// Answers every request at once, with this status.
+    #[derive(Debug, Clone, Copy)]
+    struct Prompt(u16);
 
     impl HttpConnector for Prompt {
         fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
-            let status = 200.try_into().unwrap();
+            let status = self.0.try_into().unwrap();
             HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))
         }
     }
 
     impl HttpClient for Prompt {
         fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-            SharedHttpConnector::new(Prompt)
+            SharedHttpConnector::new(*self)
         }
     }
 
-    fn connector(limiter: &Limiter) -> SharedHttpConnector {
+    fn connector(limiter: &Limiter, status: u16) -> SharedHttpConnector {
         let telemetry = Telemetry::new().unwrap();
-        let client = Limited::client(SharedHttpClient::new(Prompt), limiter.clone(), "lambda", telemetry);
+        let client = Limited::client(
+            SharedHttpClient::new(Prompt(status)),
+            limiter.clone(),
+            "lambda",
+            telemetry,
+        );
         let components = RuntimeComponentsBuilder::for_tests().build().unwrap();
         client.http_connector(&HttpConnectorSettings::builder().build(), &components)
     }
 
     #[tokio::test(start_paused = true)]
     async fn requests_of_all_clients_together_keep_to_the_rate() {
-        let limiter = Limiter::new(Rate {
-            per_second: 5.0,
-            burst: 3,
-        });
-        let (one, other) = (connector(&limiter), connector(&limiter));
-        let before = tokio::time::Instant::now();
+        let limiter = Limiter::new(RATE);
+        let (one, other) = (connector(&limiter, 200), connector(&limiter, 200));
+        let before = Instant::now();
         for _ in 0..10 {
             one.call(HttpRequest::empty()).await.unwrap();
             other.call(HttpRequest::empty()).await.unwrap();
         }
-        // Three at once, then seventeen at five a second; the paused clock makes this exact.
-        assert_eq!(before.elapsed().as_millis(), 17 * 200);
+        // Three at once, then seventeen at five a second; timers wake at whole milliseconds.
+        let millis = before.elapsed().as_millis();
+        assert!((3400..3420).contains(&millis), "{millis} ms");
     }
 
-    #[test]
-    fn every_rate_that_the_configuration_takes_has_a_limiter() {
-        for per_second in [0.1, 5.0, 15.0, 40.0, 100.0, 333.3, 1001.0, 10_000.0] {
-            let (refill, interval) = refills(per_second);
-            #[expect(clippy::cast_precision_loss, reason = "a hundred at the most")]
-            let allowed = refill as f64 / interval.as_secs_f64();
-            assert!(allowed <= per_second * 1.000_001, "{per_second}: {allowed}");
-            assert!(allowed >= per_second * 0.9, "{per_second}: {allowed}");
-            let _ = Limiter::new(Rate { per_second, burst: 3 });
+    #[tokio::test(start_paused = true)]
+    async fn a_429_slows_the_calls_after_it() {
+        let limiter = Limiter::new(RATE);
+        let throttled = connector(&limiter, 429);
+        throttled.call(HttpRequest::empty()).await.unwrap();
+        let prompt = connector(&limiter, 200);
+        let before = Instant::now();
+        for _ in 0..6 {
+            prompt.call(HttpRequest::empty()).await.unwrap();
         }
+        assert!(before.elapsed() > Duration::from_millis(1800), "{:?}", before.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_urgent_call_overtakes_those_that_wait() {
+        let limiter = Limiter::new(RATE);
+        let connector = connector(&limiter, 200);
+        let call = || async { connector.call(HttpRequest::empty()).await.unwrap() };
+        let before = Instant::now();
+        let sweep = Priority::Sweep.of(async { futures::future::join_all((0..40).map(|_| call())).await });
+        let urgent = Priority::Write.of(async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            call().await;
+            before.elapsed()
+        });
+        let (_, urgent) = tokio::join!(sweep, urgent);
+        assert!(urgent < Duration::from_millis(2050), "{urgent:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_waiting_takes_no_turn_along() {
+        let limiter = Limiter::new(RATE);
+        let connector = connector(&limiter, 200);
+        let call = || async { connector.call(HttpRequest::empty()).await.unwrap() };
+        let many = futures::future::join_all((0..40).map(|_| call()));
+        let late = tokio::time::timeout(Duration::from_secs(1), many).await;
+        assert!(late.is_err(), "it takes longer");
+        let before = Instant::now();
+        call().await;
+        assert!(before.elapsed() < Duration::from_millis(250), "{:?}", before.elapsed());
     }
 }

@@ -346,6 +346,7 @@ mod tests {
         let slow = Limiter::new(Rate {
             per_second: 0.16,
             burst: 1,
+            sweep_share: 1.0,
         });
         let config = configure(&connection, &slow, &Telemetry::new().unwrap()).build();
         let client = Client::from_conf(config);
