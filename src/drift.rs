@@ -80,25 +80,28 @@ impl Drift {
 
 /// Compares a function with what Git says of it.
 ///
-/// `hash_of` gives the hash of a desired artifact where it is known. Where it is not, nothing is said of the
-/// code, as a difference cannot be told from a likeness; what needs no hash is told all the same.
+/// `hash_of` gives the hash that Git means for an alias, or for `$LATEST` (`None`), where it is known. Where it is not,
+/// nothing is said of the code, as a difference cannot be told from a likeness; what needs no hash is told all the same.
 pub fn compare(
     desired: &DesiredFunction,
     observed: &ObservedFunction,
-    hash_of: impl Fn(&DesiredArtifact) -> Option<CodeSha256>,
+    hash_of: impl Fn(Option<&AliasName>) -> Option<CodeSha256>,
 ) -> Vec<Drift> {
-    let named = |artifact: &DesiredArtifact| DesiredCode {
-        version: artifact.version.clone(),
-        sha256: hash_of(artifact),
-    };
     let mut drift = Vec::new();
     if observed.latest.package == PackageKind::Zip {
-        drift.extend(code_drift(named(&desired.code), observed));
+        drift.extend(code_drift(&desired.code, hash_of(None), observed));
     }
     for (alias, artifact) in &desired.aliases {
-        alias_drift(alias, named(artifact), observed, &mut drift);
+        alias_drift(alias, artifact, hash_of(Some(alias)), observed, &mut drift);
     }
     drift
+}
+
+fn named(artifact: &DesiredArtifact, sha256: Option<CodeSha256>) -> DesiredCode {
+    DesiredCode {
+        version: artifact.version.clone(),
+        sha256,
+    }
 }
 
 /// Returns the drift that a function which does not exist has.
@@ -111,27 +114,34 @@ pub fn missing(desired: &DesiredFunction) -> Drift {
     }
 }
 
-fn code_drift(desired: DesiredCode, observed: &ObservedFunction) -> Option<Drift> {
+fn code_drift(artifact: &DesiredArtifact, sha256: Option<CodeSha256>, observed: &ObservedFunction) -> Option<Drift> {
     let latest = &observed.latest;
     let failed = match &latest.update {
         UpdateStatus::Failed { reason } => Some(reason.clone()),
         UpdateStatus::Successful | UpdateStatus::InProgress => None,
     };
-    let differs = desired.sha256.is_some_and(|hash| latest.sha256 != Some(hash));
-    (differs || failed.is_some()).then_some(Drift::Code {
-        desired,
+    let differs = sha256.is_some_and(|hash| latest.sha256 != Some(hash));
+    (differs || failed.is_some()).then(|| Drift::Code {
+        desired: named(artifact, sha256),
         live: latest.sha256,
         failed,
     })
 }
 
-fn alias_drift(alias: &AliasName, desired: DesiredCode, observed: &ObservedFunction, drift: &mut Vec<Drift>) {
+fn alias_drift(
+    alias: &AliasName,
+    artifact: &DesiredArtifact,
+    sha256: Option<CodeSha256>,
+    observed: &ObservedFunction,
+    drift: &mut Vec<Drift>,
+) {
+    let differs = |live: Option<LiveAlias>| Drift::Alias {
+        alias: alias.clone(),
+        desired: named(artifact, sha256),
+        live,
+    };
     let Some(found) = observed.aliases.get(alias) else {
-        drift.push(Drift::Alias {
-            alias: alias.clone(),
-            desired,
-            live: None,
-        });
+        drift.push(differs(None));
         return;
     };
     let live = LiveAlias {
@@ -146,25 +156,17 @@ fn alias_drift(alias: &AliasName, desired: DesiredCode, observed: &ObservedFunct
     }
     match found.version {
         // $LATEST changes under the alias's callers with every upload: never what an alias is for.
-        FunctionVersion::Latest => drift.push(Drift::Alias {
-            alias: alias.clone(),
-            desired,
-            live: Some(live),
-        }),
-        FunctionVersion::Number(_) if desired.sha256.is_some_and(|hash| live.sha256 != Some(hash)) => {
-            drift.push(Drift::Alias {
-                alias: alias.clone(),
-                desired,
-                live: Some(live),
-            });
+        FunctionVersion::Latest => drift.push(differs(Some(live))),
+        FunctionVersion::Number(_) if sha256.is_some_and(|hash| live.sha256 != Some(hash)) => {
+            drift.push(differs(Some(live)));
         }
         FunctionVersion::Number(version) => {
             let config = observed.versions.get(&version).and_then(|v| v.config);
             let newer = config.zip(observed.latest.config).is_some_and(|(old, new)| old != new);
-            if newer && desired.sha256.is_some() {
+            if newer && sha256.is_some() {
                 drift.push(Drift::Configuration {
                     alias: alias.clone(),
-                    desired,
+                    desired: named(artifact, sha256),
                     version,
                 });
             }

@@ -2,12 +2,14 @@
 
 mod page;
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -83,8 +85,11 @@ async fn ready(State(server): State<Server>) -> Response {
 }
 
 async fn metrics(State(server): State<Server>) -> Response {
-    match server.telemetry.render() {
-        Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+    match server.telemetry.parts() {
+        Ok(parts) => {
+            let body = Body::from_stream(futures::stream::iter(parts.map(Ok::<_, Infallible>)));
+            ([(CONTENT_TYPE, METRICS_TYPE)], body).into_response()
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

@@ -124,6 +124,11 @@ fn allowed(targets: &BTreeMap<TargetName, Target>, key: &FunctionKey) -> bool {
 /// Targets of one account and Region, or two roles of one account, see the same function under one name. Its
 /// RevisionId, which is unique, gives that away, whatever the configuration says of accounts.
 fn withhold_shared(plan: &mut Plan, observations: &Observations) {
+    let targets = |key: Option<(&FunctionKey, _)>| key.map(|(key, _)| key.target.clone());
+    // In order of target: where the first and the last are of one, all are.
+    if targets(observations.first_key_value()) == targets(observations.last_key_value()) {
+        return;
+    }
     let mut claims: BTreeMap<_, Vec<&FunctionKey>> = BTreeMap::new();
     for (key, state) in observations {
         if let (ObservedState::Found(found), true) = (state, plan.functions.contains_key(key)) {

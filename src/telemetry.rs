@@ -36,20 +36,17 @@ impl Telemetry {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let metrics = Arc::new(Metrics::register(&registry)?);
-        let fleet = Fleet::new()?;
-        registry.register(Box::new(fleet.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self {
             registry,
             metrics,
-            fleet,
+            fleet: Fleet::default(),
         })
     }
 
     /// Takes the report of a pass: from now on the per-function series show it.
     pub fn observe(&self, report: &Arc<Report>, now: Timestamp) {
-        self.metrics.keep_syncs_of(report);
         self.fleet.show(report, now);
     }
 
@@ -57,8 +54,19 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// A metric cannot be written in the format, which is a mistake in this room.
+    /// As [`Telemetry::parts`].
     pub fn render(&self) -> Result<String, prometheus::Error> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        Ok(self.parts()?.collect())
+    }
+
+    /// Returns every metric in the Prometheus text format, a part at a time: with a large fleet the whole text takes more
+    /// memory than everything else.
+    ///
+    /// # Errors
+    ///
+    /// A metric cannot be written in the format, which is a mistake in this room.
+    pub fn parts(&self) -> Result<impl Iterator<Item = String> + Send + use<>, prometheus::Error> {
+        let counted = TextEncoder::new().encode_to_string(&self.registry.gather())?;
+        Ok(std::iter::once(counted).chain(self.fleet.parts()))
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::withheld::Reason;
 use crate::domain::{
-    ArtifactFailureKind, CodeSha256, DesiredArtifact, DesiredFunction, ObservedFunction, PackageKind, Publication,
-    Resolution, S3Location, TargetName, UpdateStatus, VerifiedObject,
+    AliasName, ArtifactFailureKind, CodeSha256, DesiredArtifact, DesiredFunction, ObservedFunction, PackageKind,
+    Publication, Resolution, S3Location, TargetName, UpdateStatus, VerifiedObject,
 };
 
 /// What S3 answered, by location.
@@ -16,12 +16,12 @@ pub type FactsByTarget = BTreeMap<TargetName, ArtifactFacts>;
 
 /// What is known of one desired artifact of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Verdict<'a> {
     /// The hash that Git means, where it is known.
     pub(super) sha256: Option<CodeSha256>,
     /// The object, or why it cannot be used; `None` where S3 was not asked because Pinfold's own publication
     /// vouches for the hash.
-    pub(super) object: Option<Result<VerifiedObject, Refusal>>,
+    pub(super) object: Option<Result<&'a VerifiedObject, Refusal>>,
     /// Whether a version that Pinfold published for this very artifact version vouches for the hash, so that an
     /// alias may be moved to it whatever becomes of the object.
     pub(super) vouched: bool,
@@ -34,7 +34,7 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
-impl Verdict {
+impl<'a> Verdict<'a> {
     /// Returns the hash that an alias may be moved to, or why none.
     pub(super) fn movable(&self) -> Result<CodeSha256, Refusal> {
         match (&self.object, self.sha256) {
@@ -45,9 +45,9 @@ impl Verdict {
     }
 
     /// Returns the object for an update, or why there is none.
-    pub(super) fn object(&self) -> Result<&VerifiedObject, Refusal> {
+    pub(super) fn object(&self) -> Result<&'a VerifiedObject, Refusal> {
         match &self.object {
-            Some(Ok(object)) => Ok(object),
+            Some(Ok(object)) => Ok(*object),
             Some(Err(refusal)) => Err(refusal.clone()),
             None => Err(not_asked()),
         }
@@ -62,13 +62,48 @@ fn not_asked() -> Refusal {
     }
 }
 
+/// What is known of every artifact of one function. Each is judged once, however often the plan asks.
+pub(super) struct Verdicts<'a> {
+    /// Of what `$LATEST` should hold.
+    pub(super) code: Verdict<'a>,
+    /// Of what each alias should run, in the order of the aliases.
+    pub(super) aliases: Vec<(&'a AliasName, &'a DesiredArtifact, Verdict<'a>)>,
+}
+
+impl<'a> Verdicts<'a> {
+    pub(super) fn of(desired: &'a DesiredFunction, observed: &ObservedFunction, facts: &'a ArtifactFacts) -> Self {
+        let code = judge(&desired.code, desired, observed, facts);
+        let aliases = desired.aliases.iter().map(|(alias, artifact)| {
+            // Most aliases run what `$LATEST` holds.
+            let verdict = if *artifact == desired.code {
+                code.clone()
+            } else {
+                judge(artifact, desired, observed, facts)
+            };
+            (alias, artifact, verdict)
+        });
+        Self {
+            aliases: aliases.collect(),
+            code,
+        }
+    }
+
+    /// Returns the hash that Git means for an alias, or for `$LATEST`, where it is known.
+    pub(super) fn sha256(&self, alias: Option<&AliasName>) -> Option<CodeSha256> {
+        match alias {
+            None => self.code.sha256,
+            Some(alias) => self.aliases.iter().find(|(name, _, _)| *name == alias)?.2.sha256,
+        }
+    }
+}
+
 /// Judges one artifact of a function.
-pub(super) fn judge(
+fn judge<'a>(
     artifact: &DesiredArtifact,
     desired: &DesiredFunction,
     observed: &ObservedFunction,
-    facts: &ArtifactFacts,
-) -> Verdict {
+    facts: &'a ArtifactFacts,
+) -> Verdict<'a> {
     let location = &artifact.location;
     let vouched = artifact.pin.is_some_and(|pin| {
         publications(observed).any(|published| published.version == artifact.version && published.sha256 == pin)
@@ -100,9 +135,9 @@ pub(super) fn judge(
                     ),
                 })
             }
-            Some(_) | None => Ok(object.clone()),
+            Some(_) | None => Ok(object),
         },
-        (Ok(object), Some(_)) => Ok(object.clone()),
+        (Ok(object), Some(_)) => Ok(object),
     });
     let sha256 = match (&object, artifact.pin) {
         (_, Some(pin)) => Some(pin),
@@ -143,29 +178,34 @@ fn newest_publication<'a>(artifact: &DesiredArtifact, observed: &'a ObservedFunc
 /// `$LATEST` has to be put back to it. As the answers may make an upload necessary, this is asked again until
 /// it returns nothing.
 pub fn lookups(desired: &DesiredFunction, observed: &ObservedFunction, facts: &ArtifactFacts) -> BTreeSet<S3Location> {
-    if observed.latest.package != PackageKind::Zip {
+    let asked = |artifact: &DesiredArtifact| facts.contains_key(&artifact.location);
+    if observed.latest.package != PackageKind::Zip || desired.artifacts().all(asked) {
         return BTreeSet::new();
     }
-    let upload = needs_upload(desired, observed, facts);
-    desired
-        .artifacts()
-        .filter(|artifact| !facts.contains_key(&artifact.location))
-        .filter(|artifact| upload || !judge(artifact, desired, observed, facts).vouched)
-        .map(|artifact| artifact.location.clone())
+    let verdicts = Verdicts::of(desired, observed, facts);
+    let upload = needs_upload(observed, &verdicts);
+    std::iter::once((&desired.code, &verdicts.code))
+        .chain(
+            verdicts
+                .aliases
+                .iter()
+                .map(|(_, artifact, verdict)| (*artifact, verdict)),
+        )
+        .filter(|(artifact, verdict)| !asked(artifact) && (upload || !verdict.vouched))
+        .map(|(artifact, _)| artifact.location.clone())
         .collect()
 }
 
-fn needs_upload(desired: &DesiredFunction, observed: &ObservedFunction, facts: &ArtifactFacts) -> bool {
+fn needs_upload(observed: &ObservedFunction, verdicts: &Verdicts<'_>) -> bool {
     let latest = &observed.latest;
-    let hash = |artifact| judge(artifact, desired, observed, facts).sha256;
-    let code = hash(&desired.code);
+    let code = verdicts.code.sha256;
     let displaced = latest.update != UpdateStatus::Successful || code.is_some_and(|code| latest.sha256 != Some(code));
     displaced
-        || desired.aliases.iter().any(|(alias, artifact)| {
-            let Some(wanted) = hash(artifact) else { return false };
+        || verdicts.aliases.iter().any(|(alias, _, verdict)| {
+            let Some(wanted) = verdict.sha256 else { return false };
             let kept = observed
                 .aliases
-                .get(alias)
+                .get(*alias)
                 .and_then(|found| observed.kept_version(found, wanted));
             kept.is_none() && latest.sha256 != Some(wanted) && observed.reusable_version(wanted).is_none()
         })

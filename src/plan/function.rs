@@ -1,6 +1,6 @@
 //! The plan for one function: guards first, each returning its reason, then the steps. Does not order them; see `order`.
 
-use super::artifact::{ArtifactFacts, Verdict, judge};
+use super::artifact::{ArtifactFacts, Verdicts};
 use super::order::{self, Need};
 use super::report::State;
 use super::withheld::{Reason, Subject, Withheld};
@@ -81,15 +81,19 @@ fn plan_found(
     facts: &ArtifactFacts,
     context: Context<'_>,
 ) -> FunctionPlan {
-    let drift = drift::compare(desired, observed, |artifact| {
-        judge(artifact, desired, observed, facts).sha256
-    });
+    let verdicts = Verdicts::of(desired, observed, facts);
+    let drift = drift::compare(desired, observed, |alias| verdicts.sha256(alias));
     let drifts = drift.iter().any(Drift::is_ours);
     let guard = whole_function_guard(key, desired, observed, drifts, context);
-    let code = judge(&desired.code, desired, observed, facts);
-    let needs = needs(desired, observed, facts);
+    let needs = needs(&verdicts, observed);
     let order::Ordered { steps, mut withheld } = match observed.latest.package {
-        PackageKind::Zip => order::order(&needs, observed, context.revision, &desired.code.version, &code),
+        PackageKind::Zip => order::order(
+            &needs,
+            observed,
+            context.revision,
+            &desired.code.version,
+            &verdicts.code,
+        ),
         // Nothing was looked up for it, and nothing can be done: the guard says why.
         PackageKind::ZipByReference | PackageKind::Image => order::Ordered::default(),
     };
@@ -196,13 +200,12 @@ fn suspended(suspension: &Suspension) -> String {
 }
 
 /// Returns what each alias needs, or why it must be left as it is.
-fn needs<'a>(desired: &'a DesiredFunction, observed: &'a ObservedFunction, facts: &ArtifactFacts) -> Vec<Need<'a>> {
-    desired
+fn needs<'a>(verdicts: &'a Verdicts<'a>, observed: &'a ObservedFunction) -> Vec<Need<'a>> {
+    verdicts
         .aliases
         .iter()
-        .map(|(alias, artifact)| {
-            let verdict: Verdict = judge(artifact, desired, observed, facts);
-            let found = observed.aliases.get(alias);
+        .map(|(alias, artifact, verdict)| {
+            let found = observed.aliases.get(*alias);
             let satisfied = verdict.movable().is_ok_and(|wanted| {
                 found.is_some_and(|found| found.routing.is_empty() && observed.kept_version(found, wanted).is_some())
             });

@@ -15,7 +15,7 @@ pub(super) struct Need<'a> {
     pub(super) alias: &'a AliasName,
     pub(super) artifact: &'a DesiredArtifact,
     pub(super) found: Option<&'a ObservedAlias>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: &'a Verdict<'a>,
     /// Whether it runs that already, without weights.
     pub(super) satisfied: bool,
 }
@@ -31,7 +31,7 @@ pub(super) struct Ordered {
 struct Publish<'a> {
     sha256: CodeSha256,
     version: &'a ArtifactVersion,
-    verdict: &'a Verdict,
+    verdict: &'a Verdict<'a>,
     aliases: Vec<&'a Need<'a>>,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn order(
     observed: &ObservedFunction,
     revision: Option<&CommitId>,
     version: &ArtifactVersion,
-    code: &Verdict,
+    code: &Verdict<'_>,
 ) -> Ordered {
     let mut work = Work::new(observed, revision);
     let mut publishes: Vec<Publish<'_>> = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn order(
                 None => publishes.push(Publish {
                     sha256: wanted,
                     version: &need.artifact.version,
-                    verdict: &need.verdict,
+                    verdict: need.verdict,
                     aliases: vec![need],
                 }),
             },
@@ -144,7 +144,7 @@ impl<'a> Work<'a> {
     }
 
     /// Publishes what waits for it, and leaves `$LATEST` at `version`'s code.
-    fn upload(&mut self, mut publishes: Vec<Publish<'_>>, version: &ArtifactVersion, code: &Verdict) {
+    fn upload(&mut self, mut publishes: Vec<Publish<'_>>, version: &ArtifactVersion, code: &Verdict<'_>) {
         let own = code.movable();
         let is_own = |publish: &Publish<'_>| own.as_ref() == Ok(&publish.sha256);
         // What `$LATEST` holds goes first, as it costs no upload; `version`'s own last, so that it ends there.
@@ -167,7 +167,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds the steps that give `$LATEST` this code, unless it holds it already.
-    fn bring(&mut self, sha256: CodeSha256, version: &ArtifactVersion, verdict: &Verdict) -> Result<(), Refusal> {
+    fn bring(&mut self, sha256: CodeSha256, version: &ArtifactVersion, verdict: &Verdict<'_>) -> Result<(), Refusal> {
         if self.holds == Some(sha256) {
             return Ok(());
         }
@@ -208,7 +208,7 @@ impl<'a> Work<'a> {
 }
 
 /// Refuses to let another alias's code pass through `$LATEST` where `version`'s own could not follow it.
-fn can_be_put_back(code: &Verdict) -> Result<(), Refusal> {
+fn can_be_put_back(code: &Verdict<'_>) -> Result<(), Refusal> {
     code.movable()
         .and_then(|_| code.object().map(|_| ()))
         .map_err(|refusal| Refusal {

@@ -136,34 +136,40 @@ pub struct Live {
     pub latest: Option<CodeSha256>,
     /// Every alias that it has.
     pub aliases: BTreeMap<AliasName, Serving>,
-    /// Which artifact version a hash is, where Pinfold published it.
+    /// Which artifact version a hash that it serves is, where Pinfold published it.
     pub known: BTreeMap<CodeSha256, ArtifactVersion>,
 }
 
 impl Live {
     fn of(observed: &ObservedFunction) -> Self {
+        let aliases: BTreeMap<_, _> = observed
+            .aliases
+            .iter()
+            .map(|(name, alias)| {
+                let serving = Serving {
+                    version: alias.version,
+                    sha256: observed.sha256_of(alias.version),
+                };
+                (name.clone(), serving)
+            })
+            .collect();
+        let latest = observed.latest.sha256;
+        let served = |sha256| {
+            let sha256 = Some(sha256);
+            sha256 == latest || aliases.values().any(|serving| serving.sha256 == sha256)
+        };
+        let known = observed
+            .versions
+            .values()
+            .filter_map(|version| version.publication.as_ref())
+            .filter(|publication| served(publication.sha256))
+            .map(|publication| (publication.sha256, publication.version.clone()))
+            .collect();
         Self {
             account: observed.account.clone(),
-            latest: observed.latest.sha256,
-            known: observed
-                .versions
-                .values()
-                .filter_map(|version| version.publication.as_ref())
-                .map(|publication| (publication.sha256, publication.version.clone()))
-                .collect(),
-            aliases: observed
-                .aliases
-                .iter()
-                .map(|(name, alias)| {
-                    (
-                        name.clone(),
-                        Serving {
-                            version: alias.version,
-                            sha256: observed.sha256_of(alias.version),
-                        },
-                    )
-                })
-                .collect(),
+            latest,
+            aliases,
+            known,
         }
     }
 }

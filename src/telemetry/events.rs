@@ -6,8 +6,8 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
-use super::fleet::is_held;
-use super::metrics::{FAILED, identities};
+use super::fleet::{Sync, is_held};
+use super::metrics::FAILED;
 use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
 use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult, Verdict};
 
@@ -60,6 +60,8 @@ impl AwsRequest<'_> {
 pub struct LimiterWait<'a> {
     /// The service.
     pub service: &'a str,
+    /// What it was made for, as a word.
+    pub priority: &'a str,
     /// How long it waited.
     pub duration: Duration,
 }
@@ -70,7 +72,7 @@ impl LimiterWait<'_> {
         telemetry
             .metrics
             .limiter_wait_seconds
-            .with_label_values(&[self.service])
+            .with_label_values(&[self.service, self.priority])
             .observe(self.duration.as_secs_f64());
     }
 }
@@ -351,7 +353,7 @@ impl PassFinished<'_> {
             metrics.reconciles.with_label_values(&[result]).inc();
         }
         for function in &report.functions {
-            count_function(report, function, telemetry);
+            count_function(function, telemetry);
         }
         let summary = report.summary();
         let count = |state: State| summary.get(&state).copied().unwrap_or_default();
@@ -383,7 +385,7 @@ impl PassFinished<'_> {
     }
 }
 
-fn count_function(report: &Report, function: &FunctionReport, telemetry: &Telemetry) {
+fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
     let metrics = &telemetry.metrics;
     let reasons: BTreeSet<Reason> = function
         .withheld
@@ -398,9 +400,7 @@ fn count_function(report: &Report, function: &FunctionReport, telemetry: &Teleme
     if function.state == State::Failed && reasons.is_empty() {
         metrics.reconcile_errors.with_label_values(&[FAILED]).inc();
     }
-    for (identity, alias) in
-        identities(report, function).zip(std::iter::once(None).chain(function.aliases.iter().map(Some)))
-    {
+    for alias in std::iter::once(None).chain(function.aliases.iter().map(Some)) {
         let mut results = function
             .steps
             .iter()
@@ -408,13 +408,13 @@ fn count_function(report: &Report, function: &FunctionReport, telemetry: &Teleme
             .map(|report| report.result);
         // The last word on an alias counts: a step that was refused and then done is a success.
         let result = match results.next_back() {
-            Some(StepResult::Done) => "succeeded",
-            Some(StepResult::Failed) => "failed",
-            Some(StepResult::Refused | StepResult::Skipped) => "aborted",
-            Some(StepResult::Planned) | None if is_held(function, alias) => "held",
+            Some(StepResult::Done) => Sync::Succeeded,
+            Some(StepResult::Failed) => Sync::Failed,
+            Some(StepResult::Refused | StepResult::Skipped) => Sync::Aborted,
+            Some(StepResult::Planned) | None if is_held(function, alias) => Sync::Held,
             Some(StepResult::Planned) | None => continue,
         };
-        metrics.count_sync(&identity, result);
+        telemetry.fleet.count_sync(&function.key, alias, result);
     }
 }
 

@@ -1,14 +1,13 @@
 //! The series that describe a state: read off the last report at every scrape, so that nothing stale is ever served.
+//!
+//! They are written straight into the text format. A fleet of 10,000 functions has 300,000 of them, and a registry would
+//! keep, copy and sort six labels for each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, Opts};
-
-use super::metrics::{IDENTITY, identities};
-use crate::domain::{AliasName, FunctionKey, FunctionVersion, Timestamp, Version};
+use crate::domain::{AccountId, AliasName, FunctionKey, FunctionVersion, Region, Timestamp, Version};
 use crate::drift::Drift;
 use crate::plan::{FunctionReport, Reason, Report, State, Step, Subject};
 
@@ -16,208 +15,330 @@ use crate::plan::{FunctionReport, Reason, Report, State, Step, Subject};
 /// woken by what Pinfold will not do.
 const KINDS: [&str; 4] = ["code", "alias", "routing", "missing"];
 
+/// What a sync can come to.
+const SYNC_RESULTS: [&str; 4] = ["succeeded", "failed", "aborted", "held"];
+
+/// Functions whose series of one metric are written at a time: some hundred KiB of text.
+const AT_A_TIME: usize = 500;
+
 /// The series of the fleet. All clones show the same.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Fleet {
     shown: Arc<Mutex<Shown>>,
-    descriptions: Vec<Desc>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Shown {
     report: Arc<Report>,
-    /// When the drift of each function was first seen, as long as it lasts.
-    since: BTreeMap<FunctionKey, Timestamp>,
-    /// When each function was last seen in sync.
-    in_sync: BTreeMap<FunctionKey, Timestamp>,
+    /// What no single report tells, for each function of the report, in its order.
+    times: Arc<Vec<Times>>,
+    /// How often `$LATEST` (`None`) or an alias was to be changed, by result. What never was is not there.
+    syncs: Arc<BTreeMap<FunctionKey, Syncs>>,
 }
 
-/// The gauges, built empty for each scrape.
-struct Series {
-    drifted: GaugeVec,
-    since: GaugeVec,
-    ready: GaugeVec,
-    suspended: GaugeVec,
-    held: GaugeVec,
-    stalled: GaugeVec,
-    version: GaugeVec,
-    desired: GaugeVec,
-    in_sync: GaugeVec,
-    manifests: GaugeVec,
-    revision: GaugeVec,
+type Syncs = BTreeMap<Option<AliasName>, [u64; SYNC_RESULTS.len()]>;
+
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// When its drift was first seen, as long as it lasts.
+    drifts_since: Option<Timestamp>,
+    /// When it was last seen in sync.
+    in_sync: Option<Timestamp>,
 }
 
-impl Series {
-    fn new() -> Result<Self, prometheus::Error> {
-        let gauge = |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);
-        Ok(Self {
-            drifted: gauge(
-                "pinfold_function_drifted",
-                "1 where it differs from Git in this way.",
-                &[&IDENTITY[..], &["kind"]].concat(),
-            )?,
-            since: gauge(
-                "pinfold_function_drift_started_timestamp_seconds",
-                "When the present drift was first seen; 0 where there is none.",
-                &IDENTITY,
-            )?,
-            ready: gauge("pinfold_function_ready", "1 where it runs what Git says.", &IDENTITY)?,
-            suspended: gauge(
-                "pinfold_function_suspended",
-                "1 where its manifest suspends it.",
-                &IDENTITY,
-            )?,
-            held: gauge(
-                "pinfold_function_held",
-                "1 where something of it is withheld, other than by a suspension.",
-                &IDENTITY,
-            )?,
-            stalled: gauge(
-                "pinfold_function_stalled",
-                "1 where it is withheld, unreadable or failed, and waits for somebody.",
-                &IDENTITY,
-            )?,
-            version: gauge(
-                "pinfold_function_live_version",
-                "The number of the Lambda version that the alias runs; 0 for $LATEST.",
-                &IDENTITY,
-            )?,
-            desired: gauge(
-                "pinfold_function_desired_version",
-                "The number of the Lambda version that the alias should run, where there is one already; 0 for $LATEST.",
-                &IDENTITY,
-            )?,
-            in_sync: gauge(
-                "pinfold_function_last_reconcile_success_timestamp_seconds",
-                "When it was last seen to run what Git says.",
-                &IDENTITY,
-            )?,
-            manifests: gauge(
-                "pinfold_manifests",
-                "Manifest files of the commit in force.",
-                &["state"],
-            )?,
-            revision: gauge(
-                "pinfold_git_revision_info",
-                "Always 1; the label says which commit is in force.",
-                &["revision"],
-            )?,
-        })
+/// One alias of one function, or its `$LATEST`.
+#[derive(Clone, Copy)]
+struct Subjected<'a> {
+    function: &'a FunctionReport,
+    alias: Option<&'a AliasName>,
+    times: Times,
+    syncs: Option<&'a Syncs>,
+}
+
+/// Where a label besides the identity has its place: labels are written in order of their names.
+#[derive(Clone, Copy)]
+enum Further {
+    None,
+    Kind(&'static [&'static str]),
+    Result(&'static [&'static str]),
+}
+
+/// One metric. Its value is told for each value of its further label, by its place there.
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    further: Further,
+    value: fn(&Subjected<'_>, usize) -> Option<f64>,
+}
+
+const FAMILIES: [Family; 10] = [
+    Family {
+        name: "pinfold_function_drifted",
+        help: "1 where it differs from Git in this way.",
+        kind: "gauge",
+        further: Further::Kind(&KINDS),
+        value: |one, kind| Some(flag(one.drifts(KINDS[kind]))),
+    },
+    Family {
+        name: "pinfold_function_drift_started_timestamp_seconds",
+        help: "When the present drift was first seen; 0 where there is none.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| {
+            let any = KINDS.into_iter().any(|kind| one.drifts(kind));
+            Some(
+                one.times
+                    .drifts_since
+                    .filter(|_| any)
+                    .map_or(0.0, |time| seconds(&time)),
+            )
+        },
+    },
+    Family {
+        name: "pinfold_function_ready",
+        help: "1 where it runs what Git says.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| Some(flag(one.function.state == State::InSync)),
+    },
+    Family {
+        name: "pinfold_function_suspended",
+        help: "1 where its manifest suspends it.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| Some(flag(one.function.state == State::Suspended)),
+    },
+    Family {
+        name: "pinfold_function_held",
+        help: "1 where something of it is withheld, other than by a suspension.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| Some(flag(is_held(one.function, one.alias))),
+    },
+    Family {
+        name: "pinfold_function_stalled",
+        help: "1 where it is withheld, unreadable or failed, and waits for somebody.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| {
+            let state = one.function.state;
+            Some(flag(matches!(
+                state,
+                State::Withheld | State::Unreadable | State::Failed
+            )))
+        },
+    },
+    Family {
+        name: "pinfold_function_live_version",
+        help: "The number of the Lambda version that the alias runs; 0 for $LATEST.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| live_version(one.function, one.alias),
+    },
+    Family {
+        name: "pinfold_function_desired_version",
+        help: "The number of the Lambda version that the alias should run, where there is one already; 0 for $LATEST.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| desired_version(one.function, one.alias),
+    },
+    Family {
+        name: "pinfold_function_last_reconcile_success_timestamp_seconds",
+        help: "When it was last seen to run what Git says.",
+        kind: "gauge",
+        further: Further::None,
+        value: |one, _| Some(one.times.in_sync.map_or(0.0, |time| seconds(&time))),
+    },
+    Family {
+        name: "pinfold_syncs_total",
+        help: "Times that $LATEST or an alias was to be changed.",
+        kind: "counter",
+        further: Further::Result(&SYNC_RESULTS),
+        value: |one, result| {
+            let counts = one.syncs.and_then(|syncs| syncs.get(&one.alias.cloned()));
+            Some(counts.map_or(0.0, |counts| count(counts[result])))
+        },
+    },
+];
+
+impl Subjected<'_> {
+    fn drifts(&self, kind: &str) -> bool {
+        let mut drift = self.function.drift.iter();
+        drift.any(|drift| concerns(drift, self.alias) == Some(kind))
+    }
+}
+
+impl Family {
+    fn heading(&self) -> String {
+        heading(self.name, self.help, self.kind)
     }
 
-    fn all(&self) -> [&GaugeVec; 11] {
-        [
-            &self.drifted,
-            &self.since,
-            &self.ready,
-            &self.suspended,
-            &self.held,
-            &self.stalled,
-            &self.version,
-            &self.desired,
-            &self.in_sync,
-            &self.manifests,
-            &self.revision,
-        ]
-    }
-
-    fn of(&self, shown: &Shown) {
-        for function in &shown.report.functions {
-            self.add(function, shown);
+    /// Writes a line for each value of the further label. No value needs escaping: names, accounts and Regions hold
+    /// neither quotes nor backslashes nor line ends.
+    fn write(&self, one: &Subjected<'_>, account: &str, text: &mut String) {
+        let (name, function) = (self.name, one.function);
+        let alias = one.alias.map_or(LATEST, AliasName::as_str);
+        let region = function.region.as_ref().map_or("", Region::as_str);
+        let (values, kind, result): (&[&str], _, _) = match self.further {
+            Further::None => (&[""], false, false),
+            Further::Kind(values) => (values, true, false),
+            Further::Result(values) => (values, false, true),
+        };
+        for (place, further) in values.iter().enumerate() {
+            let Some(value) = (self.value)(one, place) else {
+                continue;
+            };
+            for part in [
+                name,
+                "{account=\"",
+                account,
+                "\",alias=\"",
+                alias,
+                "\",function=\"",
+                function.key.name.as_str(),
+            ] {
+                text.push_str(part);
+            }
+            if kind {
+                text.push_str("\",kind=\"");
+                text.push_str(further);
+            }
+            text.push_str("\",region=\"");
+            text.push_str(region);
+            if result {
+                text.push_str("\",result=\"");
+                text.push_str(further);
+            }
+            text.push_str("\",target=\"");
+            text.push_str(function.key.target.as_str());
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\"}} {value}");
         }
-        let report = &shown.report;
+    }
+}
+
+/// What `$LATEST` is called where aliases are.
+const LATEST: &str = "$LATEST";
+
+fn heading(name: &str, help: &str, kind: &str) -> String {
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
+}
+
+impl Shown {
+    /// Writes the series that are not of one function.
+    fn whole(&self) -> String {
+        let report = &self.report;
         let faulty: BTreeSet<&str> = report.faults.iter().map(|fault| fault.file.as_str()).collect();
-        let count = |files: usize| f64::from(u32::try_from(files).unwrap_or(u32::MAX));
         let valid = report.files.saturating_sub(faulty.len());
-        for (state, files) in [("valid", valid), ("invalid", faulty.len())] {
-            self.manifests.with_label_values(&[state]).set(count(files));
+        let mut text = heading("pinfold_manifests", "Manifest files of the commit in force.", "gauge");
+        for (state, files) in [("invalid", faulty.len()), ("valid", valid)] {
+            let _ = writeln!(text, "pinfold_manifests{{state=\"{state}\"}} {files}");
         }
         if let Some(revision) = &report.revision {
-            self.revision.with_label_values(&[revision.as_str()]).set(1.0);
+            let name = "pinfold_git_revision_info";
+            text += &heading(name, "Always 1; the label says which commit is in force.", "gauge");
+            let _ = writeln!(text, "{name}{{revision=\"{revision}\"}} 1");
         }
+        text
     }
 
-    fn add(&self, function: &FunctionReport, shown: &Shown) {
-        let since = shown.since.get(&function.key).map_or(0.0, seconds);
-        let in_sync = shown.in_sync.get(&function.key).map_or(0.0, seconds);
-        let aliases = std::iter::once(None).chain(function.aliases.iter().map(Some));
-        for (identity, alias) in identities(&shown.report, function).zip(aliases) {
-            let labels: Vec<&str> = identity.iter().map(String::as_str).collect();
-            let drifts = |kind| function.drift.iter().any(|drift| concerns(drift, alias) == Some(kind));
-            for kind in KINDS {
-                self.drifted
-                    .with_label_values(&[&labels[..], &[kind]].concat())
-                    .set(flag(drifts(kind)));
-            }
-            let any = KINDS.into_iter().any(drifts);
-            self.since.with_label_values(&labels).set(if any { since } else { 0.0 });
-            self.ready
-                .with_label_values(&labels)
-                .set(flag(function.state == State::InSync));
-            self.suspended
-                .with_label_values(&labels)
-                .set(flag(function.state == State::Suspended));
-            self.held.with_label_values(&labels).set(flag(is_held(function, alias)));
-            let stalled = matches!(function.state, State::Withheld | State::Unreadable | State::Failed);
-            self.stalled.with_label_values(&labels).set(flag(stalled));
-            self.in_sync.with_label_values(&labels).set(in_sync);
-            if let Some(version) = live_version(function, alias) {
-                self.version.with_label_values(&labels).set(version);
-            }
-            if let Some(version) = desired_version(function, alias) {
-                self.desired.with_label_values(&labels).set(version);
+    /// Writes one metric of some functions.
+    fn part(&self, family: &Family, from: usize) -> String {
+        let functions = self
+            .report
+            .functions
+            .iter()
+            .zip(&*self.times)
+            .skip(from)
+            .take(AT_A_TIME);
+        let mut text = if from == 0 { family.heading() } else { String::new() };
+        for (function, times) in functions {
+            let known = || self.report.accounts.get(&function.key.target);
+            let account = function.account.as_ref().or_else(known);
+            for alias in std::iter::once(None).chain(function.aliases.iter().map(Some)) {
+                let one = Subjected {
+                    function,
+                    alias,
+                    times: *times,
+                    syncs: self.syncs.get(&function.key),
+                };
+                family.write(&one, account.map_or("", AccountId::as_str), &mut text);
             }
         }
+        text
     }
 }
 
 impl Fleet {
-    pub(super) fn new() -> Result<Self, prometheus::Error> {
-        let series = Series::new()?;
-        let descriptions = series
-            .all()
-            .into_iter()
-            .flat_map(|gauge| gauge.desc().into_iter().cloned())
-            .collect();
-        Ok(Self {
-            shown: Arc::default(),
-            descriptions,
-        })
+    /// Returns every series in the Prometheus text format, a part at a time, as they are now.
+    pub(super) fn parts(&self) -> impl Iterator<Item = String> + Send + use<> {
+        let shown = self.shown().clone();
+        let functions = shown.report.functions.len();
+        let parts = FAMILIES.iter().flat_map(move |family| {
+            let steps = (0..functions).step_by(AT_A_TIME);
+            steps.map(move |from| (family, from))
+        });
+        std::iter::once(shown.whole()).chain(parts.map(move |(family, from)| shown.part(family, from)))
     }
 
+    /// Shows a report from now on.
     pub(super) fn show(&self, report: &Arc<Report>, now: Timestamp) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut since, mut in_sync) = (BTreeMap::new(), BTreeMap::new());
-        for function in &report.functions {
-            if function.drifts() {
-                since.insert(function.key.clone(), *shown.since.get(&function.key).unwrap_or(&now));
+        let mut shown = self.shown();
+        let before: BTreeMap<&FunctionKey, Times> = shown
+            .report
+            .functions
+            .iter()
+            .map(|function| &function.key)
+            .zip(shown.times.iter().copied())
+            .collect();
+        let times = report.functions.iter().map(|function| {
+            let before = before.get(&function.key).copied().unwrap_or_default();
+            let in_sync = function.state == State::InSync;
+            Times {
+                drifts_since: function.drifts().then(|| before.drifts_since.unwrap_or(now)),
+                in_sync: if in_sync { Some(now) } else { before.in_sync },
             }
-            if function.state == State::InSync {
-                in_sync.insert(function.key.clone(), now);
-            } else if let Some(before) = shown.in_sync.get(&function.key) {
-                in_sync.insert(function.key.clone(), *before);
-            }
+        });
+        let times = Arc::new(times.collect());
+        let named: BTreeSet<&FunctionKey> = report.functions.iter().map(|function| &function.key).collect();
+        if shown.syncs.keys().any(|key| !named.contains(key)) {
+            Arc::make_mut(&mut shown.syncs).retain(|key, _| named.contains(key));
         }
-        *shown = Shown {
-            report: Arc::clone(report),
-            since,
-            in_sync,
-        };
+        (shown.report, shown.times) = (Arc::clone(report), times);
+    }
+
+    /// Counts one sync of one alias, or of `$LATEST`.
+    pub(super) fn count_sync(&self, function: &FunctionKey, alias: Option<&AliasName>, result: Sync) {
+        let mut shown = self.shown();
+        let syncs = Arc::make_mut(&mut shown.syncs).entry(function.clone()).or_default();
+        syncs.entry(alias.cloned()).or_default()[result as usize] += 1;
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Collector for Fleet {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
+/// What a sync came to, in the order of [`SYNC_RESULTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// It was done.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// A guard was refused, or it was left out.
+    Aborted,
+    /// It was withheld.
+    Held,
+}
 
-    fn collect(&self) -> Vec<MetricFamily> {
-        // The names were accepted when the fleet was made.
-        let Ok(series) = Series::new() else { return Vec::new() };
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        series.of(&shown);
-        series.all().into_iter().flat_map(Collector::collect).collect()
-    }
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count that reaches 2^53 is no count of changes"
+)]
+fn count(count: u64) -> f64 {
+    count as f64
 }
 
 fn flag(set: bool) -> f64 {

@@ -1,18 +1,9 @@
 //! The counters and histograms, their names, help and buckets. Counts only; when is the events' affair.
 
-use std::sync::Mutex;
-
 use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::events::PassPhase;
-use crate::domain::{AccountId, AliasName, Region};
-use crate::plan::{FunctionReport, Reason, Report};
-
-/// The labels that name one alias of one function; `$LATEST` counts as an alias.
-pub(super) const IDENTITY: [&str; 5] = ["target", "account", "region", "function", "alias"];
-
-/// What a sync can come to.
-const SYNC_RESULTS: [&str; 4] = ["succeeded", "failed", "aborted", "held"];
+use crate::plan::Reason;
 
 /// What a pass over the fleet can come to.
 const RECONCILE_RESULTS: [&str; 4] = ["ok", "drift", "error", "skipped"];
@@ -37,6 +28,9 @@ const AWS_OPERATIONS: [(&str, &[&str]); 2] = [
     ),
     ("s3", &["HeadObject", "GetObject"]),
 ];
+
+/// What calls are made for, the most urgent first.
+const PRIORITIES: [&str; 4] = ["write", "before_write", "nudged", "sweep"];
 
 /// The requests that the repository gets.
 const GIT_OPERATIONS: [&str; 2] = ["list", "fetch"];
@@ -72,9 +66,6 @@ pub(super) struct Metrics {
     pub(super) reconciles: IntCounterVec,
     pub(super) reconcile_seconds: HistogramVec,
     pub(super) reconcile_errors: IntCounterVec,
-    syncs: IntCounterVec,
-    /// The identities that `syncs` has series for, so that a function which leaves Git takes its series along.
-    known: Mutex<Vec<[String; 5]>>,
 }
 
 impl Metrics {
@@ -121,7 +112,7 @@ impl Metrics {
             limiter_wait_seconds: histogram(
                 "pinfold_aws_limiter_wait_seconds",
                 "Time that calls waited for their share of the rate limit.",
-                &["service"],
+                &["service", "priority"],
                 &PHASE_BUCKETS,
             )?,
             git_requests: counter(
@@ -148,12 +139,6 @@ impl Metrics {
                 "Functions that a pass could not bring in line, by reason.",
                 &["reason"],
             )?,
-            syncs: counter(
-                "pinfold_syncs_total",
-                "Times that $LATEST or an alias was to be changed.",
-                &[&IDENTITY[..], &["result"]].concat(),
-            )?,
-            known: Mutex::new(Vec::new()),
         };
         metrics.pre_register();
         Ok(metrics)
@@ -184,62 +169,8 @@ impl Metrics {
                 }
             }
         }
-        self.limiter_wait_seconds.with_label_values(&["lambda"]);
-    }
-
-    /// Counts one sync of one alias.
-    pub(super) fn count_sync(&self, identity: &[String; 5], result: &str) {
-        self.syncs.with_label_values(&labels(identity, result)).inc();
-    }
-
-    /// Gives every function of the report its series, and takes away those of functions that are gone.
-    pub(super) fn keep_syncs_of(&self, report: &Report) {
-        let mut current: Vec<[String; 5]> = report
-            .functions
-            .iter()
-            .flat_map(|function| identities(report, function))
-            .collect();
-        current.sort();
-        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for identity in known.iter().filter(|identity| current.binary_search(identity).is_err()) {
-            for result in SYNC_RESULTS {
-                // Absent already is as good.
-                let _ = self.syncs.remove_label_values(&labels(identity, result));
-            }
+        for priority in PRIORITIES {
+            self.limiter_wait_seconds.with_label_values(&["lambda", priority]);
         }
-        for identity in current.iter().filter(|identity| known.binary_search(identity).is_err()) {
-            for result in SYNC_RESULTS {
-                self.syncs.with_label_values(&labels(identity, result));
-            }
-        }
-        *known = current;
     }
-}
-
-fn labels<'a>(identity: &'a [String; 5], result: &'a str) -> [&'a str; 6] {
-    let [target, account, region, function, alias] = identity;
-    [target, account, region, function, alias, result]
-}
-
-/// Returns the label values of `$LATEST` and of every alias that Git names.
-pub(super) fn identities<'a>(
-    report: &'a Report,
-    function: &'a FunctionReport,
-) -> impl Iterator<Item = [String; 5]> + use<'a> {
-    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-    let account = function
-        .account
-        .as_ref()
-        .or_else(|| report.accounts.get(&function.key.target));
-    std::iter::once("$LATEST")
-        .chain(function.aliases.iter().map(AliasName::as_str))
-        .map(move |alias| {
-            [
-                function.key.target.to_string(),
-                text(account.map(AccountId::as_str)),
-                text(function.region.as_ref().map(Region::as_str)),
-                function.key.name.to_string(),
-                alias.to_owned(),
-            ]
-        })
 }

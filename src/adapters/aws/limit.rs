@@ -185,9 +185,11 @@ impl HttpConnector for LimitedConnector {
         let (inner, gate) = (self.inner.clone(), self.gate.clone());
         HttpConnectorFuture::new(async move {
             let before = Instant::now();
-            gate.limiter.acquire(Priority::current()).await;
+            let priority = Priority::current();
+            gate.limiter.acquire(priority).await;
             LimiterWait {
                 service: gate.service,
+                priority: priority.as_str(),
                 duration: before.elapsed(),
             }
             .emit(&gate.telemetry);
