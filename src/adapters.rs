@@ -7,4 +7,6 @@ pub mod folder;
 pub mod git;
 pub mod lambda;
 mod listing;
+pub mod notify;
 pub mod s3;
+pub mod web;

@@ -7,6 +7,7 @@ mod exit;
 mod git_worker;
 mod logging;
 mod man;
+mod notifications;
 mod output;
 mod plan;
 mod run;

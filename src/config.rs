@@ -22,6 +22,7 @@ use thiserror::Error;
 pub use cron::{CronError, CronSchedule};
 
 use crate::domain::{BranchName, ChangeLimit, EndpointUrl, Fault, ForcePush, Mode, RepositoryUrl, Target};
+use crate::notify::Subscription;
 use faults::Faults;
 use place::FieldPath;
 use raw::RawConfig;
@@ -43,6 +44,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// Rates and guards.
     pub limits: Limits,
+    /// Who is told what passes came to.
+    pub notifications: Notifications,
     /// The HTTP server.
     pub http: Http,
     /// Logging.
@@ -114,6 +117,65 @@ pub struct Limits {
     pub control_plane_per_second: f64,
     /// How many functions one pass may change.
     pub max_changed_functions: ChangeLimit,
+}
+
+/// Who is told what passes came to.
+#[derive(Debug, Clone, Default)]
+pub struct Notifications {
+    /// Where people reach Pinfold's page.
+    pub page_url: Option<EndpointUrl>,
+    /// PEM file with certificate authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The receivers, no two of one name.
+    pub receivers: Vec<Receiver>,
+}
+
+/// One receiver.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// Its name.
+    pub name: String,
+    /// What it is, and what is needed to reach it.
+    pub kind: ReceiverKind,
+    /// What it is told of.
+    pub subscription: Subscription,
+}
+
+/// What a receiver is. Files are read by whoever sends, each time anew.
+#[derive(Debug, Clone)]
+pub enum ReceiverKind {
+    /// An incoming webhook of Slack.
+    Slack {
+        /// File with its address.
+        url_file: PathBuf,
+    },
+    /// A workflow of Microsoft Teams.
+    Teams {
+        /// File with its address.
+        url_file: PathBuf,
+    },
+    /// Anything that takes signed JSON.
+    Webhook {
+        /// File with its address.
+        url_file: PathBuf,
+        /// File with the key of the signature.
+        secret_file: PathBuf,
+    },
+    /// Statuses of commits on GitHub.
+    GitHub(Forge),
+    /// Statuses of commits on GitLab.
+    GitLab(Forge),
+}
+
+/// A repository on a forge.
+#[derive(Debug, Clone)]
+pub struct Forge {
+    /// Where its API answers.
+    pub api_url: EndpointUrl,
+    /// The repository, `OWNER/NAME`.
+    pub repository: String,
+    /// File with the token.
+    pub token_file: PathBuf,
 }
 
 /// The HTTP server.

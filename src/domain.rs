@@ -18,6 +18,7 @@ mod secret;
 mod sha256;
 mod source;
 mod spelling;
+mod webhook_url;
 
 pub use artifact::{ArtifactError, ArtifactTemplate, Placeholders, S3Location};
 pub use desired::{
@@ -40,3 +41,4 @@ pub use secret::Secret;
 pub use sha256::{CodeSha256, Sha256Error};
 pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};
 pub use spelling::nearest;
+pub use webhook_url::{WebhookUrl, WebhookUrlError};

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod drift;
 pub mod http;
 pub mod manifest;
+pub mod notify;
 pub mod plan;
 pub mod ports;
 pub mod reconcile;

@@ -1,14 +1,16 @@
-//! The traits that the outside world fills: Git, Lambda, S3, the clock. Traits and their errors only, no behaviour.
+//! The traits that the outside world fills: Git, Lambda, S3, the clock, receivers of notifications. Traits and their errors only, no behaviour.
 //!
 //! Reading and writing are separate traits on purpose: what holds only [`LambdaRead`] cannot write,
 //! and `plan` is built without a [`LambdaWrite`].
 
+mod delivery;
 mod error;
 mod priority;
 
 use std::future::Future;
 use std::time::Duration;
 
+pub use delivery::{DeliveryError, Retry};
 pub use error::{PortError, PortErrorKind};
 pub use priority::Priority;
 
@@ -18,6 +20,7 @@ use crate::domain::{
     ObservedAlias, Publication, PublishedVersion, Resolution, RevisionId, S3Location, SourceTree, Timestamp,
     VerifiedObject, Version,
 };
+use crate::notify::Notification;
 
 /// Where the desired state comes from.
 pub trait DesiredSource: Send + Sync {
@@ -159,4 +162,10 @@ pub trait Clock: Send + Sync {
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Somewhere that people are told things.
+pub trait Notifier: Send + Sync {
+    /// Tells it once. Ends within some seconds, whatever the receiver does.
+    fn notify(&self, notification: &Notification) -> impl Future<Output = Result<(), DeliveryError>> + Send;
 }

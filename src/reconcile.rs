@@ -5,6 +5,7 @@ mod backoff;
 mod desire;
 mod driver;
 mod execute;
+mod notifications;
 mod observe;
 mod pass;
 mod resolve;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use desire::{ManifestCache, load};
 pub use driver::Driver;
+pub use notifications::{Notifications, Subscriber};
 pub use observe::Observer;
 pub use pass::{Engine, PassPolicy, Scope, TargetPorts};
 pub use status::{Nudge, Status, StatusBoard};

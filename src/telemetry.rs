@@ -2,12 +2,14 @@
 //!
 //! Labels and error words come from closed sets. Never a credential, a presigned URL or a function's environment.
 
+mod deliveries;
 mod events;
 mod fleet;
 mod metrics;
 
 use std::sync::Arc;
 
+pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
     AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
     PassSkipped, PassSuperseded, PhaseFinished, StepFinished, TargetFailed,

@@ -8,20 +8,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms that it may import.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("manifest", &["domain"]),
     ("drift", &["domain"]),
     ("plan", &["domain", "drift"]),
-    ("ports", &["domain"]),
+    ("notify", &["domain", "plan"]),
+    ("ports", &["domain", "notify"]),
     ("telemetry", &["domain", "drift", "plan"]),
     (
         "reconcile",
-        &["domain", "manifest", "drift", "plan", "ports", "telemetry"],
+        &["domain", "manifest", "drift", "plan", "notify", "ports", "telemetry"],
     ),
-    ("adapters", &["domain", "ports", "telemetry"]),
+    ("adapters", &["domain", "notify", "ports", "telemetry"]),
     ("http", &["domain", "plan", "reconcile", "telemetry"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "notify"]),
     ("sandbox", &[]),
     (
         "cli",
@@ -30,6 +31,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "manifest",
             "drift",
             "plan",
+            "notify",
             "ports",
             "telemetry",
             "reconcile",
@@ -42,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
 ];
 
 /// The rooms that must stay free of I/O, so that they cannot fail, block or depend on the moment.
-const PURE: [&str; 4] = ["domain", "manifest", "drift", "plan"];
+const PURE: [&str; 5] = ["domain", "manifest", "drift", "plan", "notify"];
 
 /// What no pure room may name.
 const IMPURE: [&str; 13] = [

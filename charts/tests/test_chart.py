@@ -206,6 +206,10 @@ class EveryCase(unittest.TestCase):
             objects = render(values)
             repository = yaml.safe_load(configuration(objects))["repository"]
             files = [*repository.get("auth", {}).values(), repository["cacheDir"]]
+            notifications = yaml.safe_load(configuration(objects)).get("notifications", {})
+            files += [notifications["caFile"]] if "caFile" in notifications else []
+            for receiver in notifications.get("receivers", []):
+                files += [value for key, value in receiver.items() if key.endswith("File")]
             files += [repository["caFile"]] if "caFile" in repository else []
             mounts = [mount["mountPath"] for mount in container(objects)["volumeMounts"]]
             for file in files:
@@ -272,6 +276,8 @@ class Refused(unittest.TestCase):
             ({"config.webhooks": {"github": {}}}, "webhooks"),
             ({"config.repository.verify": {}}, "verify"),
             ({"git.existingSecret": "Not_A_Name"}, "/git/existingSecret"),
+            ({"config.notifications": {"receivers": [{"name": "a", "kind": "slack", "url": "https://x"}]}}, "url"),
+            ({"notifications.url": "https://x"}, "url"),
             ({"git.token": "secret"}, "token"),
             ({"git.secretKeys.token": "a/b"}, "/git/secretKeys/token"),
             ({"service.port": 70000}, "/service/port"),

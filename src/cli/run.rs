@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::stop::on_signal;
-use super::{Global, logging, setup};
+use super::{Global, logging, notifications, setup};
 use crate::adapters::cron::Cron;
 use crate::config::Config;
 use crate::http::Server;
@@ -56,6 +56,13 @@ pub(super) async fn serve(
     // waits for a plan.
     let server_stop = CancellationToken::new();
     let mut server = JoinSet::new();
+    if let Some(notifications) = notifications::notifications(config, &telemetry)? {
+        let (changes, stop) = (status.watch(), server_stop.clone());
+        server.spawn(async move {
+            notifications.run(changes, stop).await;
+            Ok(())
+        });
+    }
     server.spawn(Server { status, telemetry }.serve(listener, server_stop.clone()));
     driver.run(stop).await;
     server_stop.cancel();

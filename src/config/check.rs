@@ -2,6 +2,7 @@
 //!
 //! Each function returns `None` only after it has reported why.
 
+mod notifications;
 mod repository;
 mod targets;
 
@@ -61,6 +62,13 @@ pub(super) fn config(raw: RawConfig, base: &Path, faults: &mut Faults<'_>) -> Op
     let mode = mode(raw.mode, &root.key("mode"), faults);
     let schedule = schedule(raw.schedule, &root.key("schedule"), faults);
     let limits = limits(raw.limits, &root.key("limits"), faults);
+    let notifications = notifications::notifications(
+        raw.notifications,
+        targets.as_deref().unwrap_or_default(),
+        base,
+        &root.key("notifications"),
+        faults,
+    );
     let http = http(raw.http, &root.key("http"), faults);
     let log = log(raw.log, &root.key("log"), faults);
     Some(Config {
@@ -69,6 +77,7 @@ pub(super) fn config(raw: RawConfig, base: &Path, faults: &mut Faults<'_>) -> Op
         mode: mode?,
         schedule: schedule?,
         limits: limits?,
+        notifications: notifications?,
         http: http?,
         log: log?,
     })

@@ -29,6 +29,8 @@ pub(super) struct RawConfig {
     /// Not in this version: refused, as a webhook that is silently ignored would be missed.
     #[schemars(with = "Option<serde_json::Value>")]
     pub(super) webhooks: Option<Value>,
+    /// Who is told what passes came to.
+    pub(super) notifications: Option<Loose<RawNotifications>>,
     /// The HTTP server with health, metrics and status.
     pub(super) http: Option<Loose<RawHttp>>,
     /// Logging, to standard error.
@@ -197,4 +199,84 @@ pub(super) enum RawLogLevel {
     Info,
     Debug,
     Trace,
+}
+
+/// Who is told what passes came to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawNotifications {
+    /// Where people reach Pinfold's page, for links in messages and statuses.
+    pub(super) page_url: Option<Loose<String>>,
+    /// PEM file with certificate authorities to trust for receivers, beside the system's. Read once, at start.
+    pub(super) ca_file: Option<Loose<String>>,
+    /// The receivers.
+    #[schemars(required)]
+    pub(super) receivers: Option<Loose<Vec<Loose<RawReceiver>>>>,
+}
+
+/// One receiver.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawReceiver {
+    /// Its name in logs: 1 to 64 of A-Z a-z 0-9 . - _.
+    #[schemars(required)]
+    pub(super) name: Option<Loose<String>>,
+    /// What it is.
+    #[schemars(required)]
+    pub(super) kind: Option<Loose<RawReceiverKind>>,
+    /// File with the address of the webhook; of `slack`, `teams` and `webhook`.
+    pub(super) url_file: Option<Loose<String>>,
+    /// File with the key of the signature; of `webhook`.
+    pub(super) secret_file: Option<Loose<String>>,
+    /// File with the token; of `github` and `gitlab`.
+    pub(super) token_file: Option<Loose<String>>,
+    /// The repository: `OWNER/NAME`, on GitLab with all its groups; of `github` and `gitlab`.
+    pub(super) repository: Option<Loose<String>>,
+    /// Where the API answers; of `github` and `gitlab`, where it is not `https://api.github.com` or
+    /// `https://gitlab.com/api/v4`.
+    pub(super) api_url: Option<Loose<String>>,
+    /// Only these kinds of events; of `slack`, `teams` and `webhook`. By default all.
+    pub(super) events: Option<Loose<Vec<Loose<RawEventKind>>>>,
+    /// Only these targets. By default all.
+    pub(super) targets: Option<Loose<Vec<Loose<String>>>>,
+    /// Only functions that one of these globs matches; of `slack`, `teams` and `webhook`. By default all.
+    pub(super) functions: Option<Loose<Vec<Loose<String>>>>,
+    /// Only what is at least as grave, and recoveries; of `slack`, `teams` and `webhook`.
+    #[schemars(extend("default" = "info"))]
+    pub(super) min_severity: Option<Loose<RawSeverity>>,
+}
+
+/// What a receiver is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawReceiverKind {
+    Slack,
+    Teams,
+    Webhook,
+    Github,
+    Gitlab,
+}
+
+/// A kind of event.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub(super) enum RawEventKind {
+    Failed,
+    Withheld,
+    DriftFound,
+    DriftCorrected,
+    Deployed,
+    Recovered,
+}
+
+/// How grave an event is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum RawSeverity {
+    Info,
+    Warning,
+    Error,
 }

@@ -151,7 +151,7 @@ colour: blue
     c.yaml:18:11: limits.maxChangedFunctions: write a number of functions such as 20, a percentage from 0% to 100%, or none
     c.yaml:18:38: limits.getFunctionPerSecond: out of range: write calls a second, from 0.1 to 10000
     c.yaml:19:9: http.listen: not an IP address and port: write 0.0.0.0:8420 for all interfaces, 127.0.0.1:8420 for this machine alone
-    c.yaml:20:1: colour: unknown key: known here are http, limits, log, mode, repository, schedule, targets, webhooks
+    c.yaml:20:1: colour: unknown key: known here are http, limits, log, mode, notifications, repository, schedule, targets, webhooks
     "#);
 }
 
@@ -380,5 +380,58 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 37, "fields in the schema");
+    assert_eq!(seen, 52, "fields in the schema");
+}
+
+/// Faults of a receiver that has these keys.
+fn faults_of_receiver(keys: &str) -> String {
+    faults_of(&format!("notifications:\n  receivers:\n  - {{{keys}}}\n"))
+}
+
+#[test]
+fn receivers_have_their_own_files_and_filters() {
+    let config = parse(&format!(
+        "{LEAST}notifications:\n  pageUrl: https://p\n  receivers:\n  \
+         - {{name: a, kind: slack, urlFile: url, targets: [prod], functions: [\"x-*\"], events: [failed], minSeverity: error}}\n  \
+         - {{name: b, kind: gitlab, repository: a/b/c, tokenFile: /t, apiUrl: \"http://127.0.0.1:1/api/v4\"}}\n"
+    ));
+    let [slack, gitlab] = config.notifications.receivers.as_slice() else {
+        panic!("two receivers")
+    };
+    let ReceiverKind::Slack { url_file } = &slack.kind else {
+        panic!("{slack:?}")
+    };
+    assert_eq!(url_file, Path::new("/etc/pinfold/url"));
+    let Subscription::Events(rule) = &slack.subscription else {
+        panic!("{slack:?}")
+    };
+    assert_eq!((rule.events.len(), rule.targets.len(), rule.functions.len()), (1, 1, 1));
+    let ReceiverKind::GitLab(forge) = &gitlab.kind else {
+        panic!("{gitlab:?}")
+    };
+    assert_eq!(forge.repository, "a/b/c");
+    assert!(matches!(&gitlab.subscription, Subscription::Statuses(targets) if targets.is_empty()));
+}
+
+#[test]
+fn a_receiver_says_what_its_kind_needs_and_what_it_does_not_take() {
+    insta::assert_snapshot!(faults_of_receiver("name: a, kind: slack, tokenFile: t"), @r"
+    c.yaml:5:5: notifications.receivers[0].urlFile: missing: a receiver of kind slack needs it
+    c.yaml:5:28: notifications.receivers[0].tokenFile: does not belong to a receiver of kind slack: remove it
+    ");
+    insta::assert_snapshot!(faults_of_receiver("name: a, kind: github, tokenFile: t, repository: \"https://github.com/a/b\", apiUrl: \"http://h\", events: [failed]"), @r#"
+    c.yaml:5:43: notifications.receivers[0].repository: not a repository: write OWNER/NAME, without the host and without .git
+    c.yaml:5:81: notifications.receivers[0].apiUrl: not encrypted, so that everybody on the way could read the token: write https://
+    c.yaml:5:101: notifications.receivers[0].events: does not belong to a receiver of kind github: remove it
+    "#);
+    insta::assert_snapshot!(faults_of_receiver("name: a, kind: teams, urlFile: u, targets: [staging], events: [failled]"), @r"
+    c.yaml:5:50: notifications.receivers[0].targets[0]: there is no target staging: name one of `targets`
+    c.yaml:5:69: notifications.receivers[0].events[0]: a text stands here, expected one of `failed`, `withheld`, `driftFound`, `driftCorrected`, `deployed`, `recovered`: write one of these words
+    ");
+    let webhook = "name: a, kind: webhook, urlFile: u, secretFile: s";
+    let twice = faults_of(&format!(
+        "notifications:\n  receivers:\n  - {{{webhook}}}\n  - {{{webhook}}}\n"
+    ));
+    assert!(twice.contains("the name of receivers[0] already"), "{twice}");
+    assert!(faults_of("notifications: {}\n").contains("list the receivers"));
 }

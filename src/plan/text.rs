@@ -124,7 +124,8 @@ pub fn faults_text(faults: &[Fault]) -> String {
 
 impl FunctionReport {
     /// Says in a few words why the function is in its state.
-    fn why(&self) -> String {
+    /// Renders in a few words how it differs and what is withheld: the last column of the table.
+    pub fn why(&self) -> String {
         let mut words: Vec<String> = self.drift.iter().map(kind_words).collect();
         for withheld in &self.withheld {
             words.push(match withheld.subject.label() {

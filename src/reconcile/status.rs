@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use crate::domain::Timestamp;
+use crate::domain::{CommitId, Timestamp};
 use crate::plan::Report;
 
 /// What the daemon knows at this moment.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
+    /// The commit in force, from when it was read; `None` until then.
+    pub commit: Option<CommitId>,
     /// The report of the last pass; `None` until the first one is complete.
     pub report: Option<Arc<Report>>,
     /// When the last pass was complete.
@@ -49,6 +51,11 @@ impl StatusBoard {
             status.report = Some(report);
             status.last_pass = Some(now);
         });
+    }
+
+    /// Notes that another commit is in force.
+    pub(super) fn commit(&self, commit: Option<CommitId>) {
+        self.sender.send_modify(|status| status.commit = commit);
     }
 
     /// Notes whether the repository could be read.

@@ -47,6 +47,7 @@ impl<S: DesiredSource, C: Clock> Watcher<'_, S, C> {
         let result = self.try_look().await;
         self.status.source_error(result.as_ref().err().map(ToString::to_string));
         if let Ok(Some(desired)) = result {
+            self.status.commit(desired.revision.clone());
             self.in_force.send_replace(Some(Arc::new(desired)));
         }
     }

@@ -47,6 +47,10 @@ const GIT_RESULTS: [&str; 8] = [
     "protocol",
 ];
 
+/// The kinds of receivers, and what can become of a notification.
+const PROVIDERS: [&str; 5] = ["slack", "teams", "webhook", "github", "gitlab"];
+const NOTIFICATION_RESULTS: [&str; 4] = ["sent", "failed", "deduplicated", "dropped"];
+
 /// The word for a failed function that has no reason.
 pub(super) const FAILED: &str = "Failed";
 
@@ -66,6 +70,7 @@ pub(super) struct Metrics {
     pub(super) reconciles: IntCounterVec,
     pub(super) reconcile_seconds: HistogramVec,
     pub(super) reconcile_errors: IntCounterVec,
+    pub(super) notifications: IntCounterVec,
 }
 
 impl Metrics {
@@ -139,6 +144,11 @@ impl Metrics {
                 "Functions that a pass could not bring in line, by reason.",
                 &["reason"],
             )?,
+            notifications: counter(
+                "pinfold_notifications_total",
+                "Notifications, and events that were not told again.",
+                &["provider", "result"],
+            )?,
         };
         metrics.pre_register();
         Ok(metrics)
@@ -167,6 +177,11 @@ impl Metrics {
                 for result in AWS_RESULTS {
                     self.aws_requests.with_label_values(&[service, operation, result]);
                 }
+            }
+        }
+        for provider in PROVIDERS {
+            for result in NOTIFICATION_RESULTS {
+                self.notifications.with_label_values(&[provider, result]);
             }
         }
         for priority in PRIORITIES {

@@ -97,7 +97,7 @@ async fn beside_engine<L: LambdaWrite, A: Artifacts, C: Clock>(
         passes: status.watch(),
     };
     let driver = Driver::new(source, engine, PassPolicy::default(), nudge, status);
-    let run = driver.run(stop.clone());
+    let run = Box::pin(driver.run(stop.clone()));
     let script = async {
         daemon.next_pass().await;
         world.mark();

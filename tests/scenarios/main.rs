@@ -24,9 +24,13 @@ mod lost;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod partly;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]

@@ -1,0 +1,246 @@
+//! Tells receivers what passes came to, from a task beside the driver: whatever a receiver does, no pass waits for it.
+//!
+//! Which events there are is `notify`'s to say; how they reach a receiver is its adapter's.
+
+mod queue;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::BackoffBuilder as _;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::status::Status;
+use crate::domain::{CommitId, Target};
+use crate::notify::{CommitStatus, Event, Message, Notification, Subscription, Tracker, commit_statuses, pending};
+use crate::plan::Report;
+use crate::ports::{Clock, Notifier, Retry};
+use crate::telemetry::{NotificationOutcome, Outcome, Telemetry};
+use queue::Queue;
+
+/// Times that a notification is sent at the most.
+const ATTEMPTS: usize = 5;
+
+/// The first pause after a failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause, also where the receiver asks for a longer one: by then there is something newer to tell.
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+
+/// The pause between two notifications: Slack takes one message a second.
+const PACE: Duration = Duration::from_secs(1);
+
+/// How long what is queued may take once the daemon is to end. What is not delivered by then is lost.
+const LAST_DELIVERIES: Duration = Duration::from_secs(5);
+
+/// A receiver, and what it is to be told of.
+pub struct Subscriber<N> {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its kind, for metrics and logs.
+    pub provider: &'static str,
+    /// What it is told of.
+    pub subscription: Subscription,
+    /// The way to it.
+    pub notifier: N,
+}
+
+/// Tells subscribers of every report that the status board shows.
+pub struct Notifications<N, C> {
+    /// The receivers.
+    pub subscribers: Vec<Subscriber<N>>,
+    /// The targets, each of which has a status of its own beside a commit.
+    pub targets: Vec<Target>,
+    /// The time, and waiting for it.
+    pub clock: C,
+    /// Where it is counted.
+    pub telemetry: Telemetry,
+}
+
+/// One receiver while the daemon runs.
+struct Line<N, C> {
+    name: String,
+    provider: &'static str,
+    subscription: Subscription,
+    notifier: N,
+    queue: Queue,
+    clock: C,
+    telemetry: Telemetry,
+}
+
+impl<N, C> Notifications<N, C>
+where
+    N: Notifier + 'static,
+    C: Clock + Clone + 'static,
+{
+    /// Tells of every report until `stop`, and then for some seconds of what is left.
+    pub async fn run(self, mut status: watch::Receiver<Status>, stop: CancellationToken) {
+        let lines: Vec<Arc<Line<N, C>>> = self
+            .subscribers
+            .into_iter()
+            .map(|subscriber| {
+                Arc::new(Line {
+                    name: subscriber.name,
+                    provider: subscriber.provider,
+                    subscription: subscriber.subscription,
+                    notifier: subscriber.notifier,
+                    queue: Queue::default(),
+                    clock: self.clock.clone(),
+                    telemetry: self.telemetry.clone(),
+                })
+            })
+            .collect();
+        let mut deliveries = JoinSet::new();
+        for line in &lines {
+            deliveries.spawn(Arc::clone(line).deliver());
+        }
+        let mut desk = Desk {
+            targets: self.targets,
+            ..Desk::default()
+        };
+        loop {
+            let going_on = tokio::select! {
+                biased;
+                changed = status.changed() => changed.is_ok(),
+                () = stop.cancelled() => false,
+            };
+            desk.look(&status.borrow_and_update().clone(), &lines);
+            if !going_on {
+                break;
+            }
+        }
+        for line in &lines {
+            line.queue.close();
+        }
+        let rest = async { while deliveries.join_next().await.is_some() {} };
+        // Not the daemon's clock: this is about the patience of whoever ends the process.
+        let _ = tokio::time::timeout(LAST_DELIVERIES, rest).await;
+    }
+}
+
+/// What was told so far.
+#[derive(Default)]
+struct Desk {
+    targets: Vec<Target>,
+    tracker: Tracker,
+    commit: Option<CommitId>,
+    report: Option<Arc<Report>>,
+    statuses: Vec<CommitStatus>,
+}
+
+impl Desk {
+    /// Looks at the status, and queues what is new in it.
+    fn look<N, C: Clock>(&mut self, status: &Status, lines: &[Arc<Line<N, C>>]) {
+        if status.commit != self.commit {
+            self.commit.clone_from(&status.commit);
+            let seen = self.commit.as_ref().map(|commit| pending(commit, &self.targets));
+            self.statuses(seen.unwrap_or_default(), lines);
+        }
+        let (Some(report), Some(at)) = (&status.report, status.last_pass) else {
+            return;
+        };
+        if self.report.as_ref().is_some_and(|told| Arc::ptr_eq(told, report)) {
+            return;
+        }
+        self.report = Some(Arc::clone(report));
+        let events = self.tracker.observe(report, at);
+        for line in lines {
+            line.tell(&events, report, at);
+        }
+        self.statuses(commit_statuses(report, &self.targets), lines);
+    }
+
+    fn statuses<N, C: Clock>(&mut self, statuses: Vec<CommitStatus>, lines: &[Arc<Line<N, C>>]) {
+        let new = statuses.iter().filter(|status| !self.statuses.contains(status));
+        for status in new {
+            for line in lines
+                .iter()
+                .filter(|line| line.subscription.wants_status(&status.target))
+            {
+                line.push(Notification::Status(status.clone()));
+            }
+        }
+        self.statuses = statuses;
+    }
+}
+
+impl<N, C: Clock> Line<N, C> {
+    fn tell(&self, events: &[Event], report: &Report, at: crate::domain::Timestamp) {
+        let Subscription::Events(rule) = &self.subscription else {
+            return;
+        };
+        let (again, new): (Vec<&Event>, Vec<&Event>) = events
+            .iter()
+            .filter(|event| rule.wants(event))
+            .partition(|event| event.repeated);
+        if !again.is_empty() {
+            self.emit(Outcome::Deduplicated { events: again.len() });
+        }
+        let new = new.into_iter().cloned().collect();
+        if let Some(message) = Message::of(new, report.revision.clone(), at) {
+            self.push(Notification::Message(message));
+        }
+    }
+
+    fn push(&self, notification: Notification) {
+        if self.queue.push(notification) {
+            self.emit(Outcome::Dropped);
+        }
+    }
+
+    fn emit(&self, outcome: Outcome<'_>) {
+        NotificationOutcome {
+            receiver: &self.name,
+            provider: self.provider,
+            outcome,
+        }
+        .emit(&self.telemetry);
+    }
+}
+
+impl<N: Notifier, C: Clock> Line<N, C> {
+    /// Delivers one after the other until the queue is closed and empty.
+    async fn deliver(self: Arc<Self>) {
+        let mut well = true;
+        while let Some(notification) = self.queue.next().await {
+            well = self.send(&notification, well).await;
+            self.clock.sleep(PACE).await;
+        }
+    }
+
+    /// Sends one until it gets through or is given up. Returns whether it got through.
+    async fn send(&self, notification: &Notification, well: bool) -> bool {
+        let mut pauses = backon::ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(ATTEMPTS - 1)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match self.notifier.notify(notification).await {
+                Ok(()) => {
+                    self.emit(Outcome::Sent { again: !well });
+                    return true;
+                }
+                Err(error) => error,
+            };
+            let text = error.to_string();
+            let pause = match error.retry {
+                Retry::Never => None,
+                Retry::Later => pauses.next(),
+                Retry::After(wished) => pauses.next().map(|_| wished.min(LONGEST_PAUSE)),
+            };
+            let Some(pause) = pause else {
+                self.emit(Outcome::Failed {
+                    error: &text,
+                    first: well,
+                });
+                return false;
+            };
+            self.emit(Outcome::Retried { error: &text });
+            self.clock.sleep(pause).await;
+        }
+    }
+}

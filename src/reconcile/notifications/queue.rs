@@ -1,0 +1,75 @@
+//! What one receiver is still to be told, bounded: where it is full, the oldest goes. Sends nothing.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::notify::Notification;
+
+/// Messages that wait for one receiver at the most. Each is a pass, so this is an hour of sweeps.
+const MESSAGES: usize = 32;
+
+/// Statuses that wait at the most: there is one for each target, and they are small.
+const STATUSES: usize = 512;
+
+/// The queue of one receiver.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    notifications: VecDeque<Notification>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Adds a notification. A commit's status takes the place of an older one of that target, which nobody need see any
+    /// more. Returns whether one was dropped for it.
+    pub(super) fn push(&self, notification: Notification) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = &mut waiting.notifications;
+        let most = match &notification {
+            Notification::Message(_) => MESSAGES,
+            Notification::Status(new) => {
+                queue.retain(|one| match one {
+                    Notification::Status(old) => (&old.target, &old.revision) != (&new.target, &new.revision),
+                    Notification::Message(_) => true,
+                });
+                STATUSES
+            }
+        };
+        let full = queue.len() >= most;
+        if full {
+            queue.pop_front();
+        }
+        queue.push_back(notification);
+        self.changed.notify_one();
+        full
+    }
+
+    /// Lets [`Queue::next`] end once it is empty.
+    pub(super) fn close(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next notification; `None` where the queue is closed and empty.
+    pub(super) async fn next(&self) -> Option<Notification> {
+        loop {
+            {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(notification) = waiting.notifications.pop_front() {
+                    return Some(notification);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+}
