@@ -208,7 +208,7 @@ fn welcome(repository: &Path, config: &Path, endpoint: &str, address: SocketAddr
          plan     pinfold plan --config {config}\n\n\
          To deploy, change one line and commit it; it is live within seconds:\n\n  \
          cd {repository}\n  \
-         sed -i 's/{from}/{to}/' {file}\n  \
+         perl -pi -e 's/{from}/{to}/' {file}\n  \
          git commit -am 'checkout-api: {to}'\n\n\
          To go back: git revert --no-edit HEAD. To end the demo: Ctrl-C.\n\n"
     )
