@@ -158,6 +158,7 @@ fn status_json(status: &Status) -> Value {
         json["inSync"] = false.into();
     }
     json["lastPass"] = status.last_pass.map(|time| time.to_rfc3339()).into();
+    json["lastSweep"] = status.last_sweep.map(|time| time.to_rfc3339()).into();
     json["sourceError"] = status.source_error.clone().into();
     json
 }

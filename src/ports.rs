@@ -40,6 +40,16 @@ pub trait DesiredSource: Send + Sync {
     fn contents(&self, blobs: &[BlobId]) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
 }
 
+/// One function as ListFunctions shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFunction {
+    /// Its name.
+    pub name: FunctionName,
+    /// `$LATEST`'s guard, where the list shows one: equal to GetFunction's as long as nothing of it was changed and
+    /// nothing was published. The list may lag behind, so that it says something only where the two differ.
+    pub revision: Option<RevisionId>,
+}
+
 /// One function as GetFunction shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSnapshot {
@@ -69,6 +79,8 @@ pub struct VersionSnapshot {
     pub sha256: Option<CodeSha256>,
     /// Lambda's State, such as `Active` or `Pending`; `None` where it shows none.
     pub state: Option<String>,
+    /// What Pinfold wrote into its description, if Pinfold published it.
+    pub publication: Option<Publication>,
 }
 
 /// What to qualify a read with.
@@ -82,8 +94,8 @@ pub enum Qualifier {
 
 /// Reading Lambda in one account and Region. Waits for its share of the rate limits by itself.
 pub trait LambdaRead: Send + Sync {
-    /// Lists the names of all functions.
-    fn list_functions(&self) -> impl Future<Output = Result<Vec<FunctionName>, PortError>> + Send;
+    /// Lists all functions.
+    fn list_functions(&self) -> impl Future<Output = Result<Vec<ListedFunction>, PortError>> + Send;
 
     /// Reads `$LATEST` of a function; `None` where Lambda says that the function does not exist.
     fn function(&self, name: &FunctionName)

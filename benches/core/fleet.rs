@@ -1,6 +1,7 @@
 //! A fleet in sync: what Git says of it, and what Lambda and S3 would answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pinfold::domain::{
     ChangeLimit, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction, DesiredState, FunctionKey,
@@ -125,7 +126,7 @@ impl Fleet {
             },
             targets: [(TARGET.parse().unwrap(), target())].into(),
             observations: (0..functions)
-                .map(|function| (key(function), ObservedState::Found(Box::new(observed(function)))))
+                .map(|function| (key(function), ObservedState::Found(Arc::new(observed(function)))))
                 .collect(),
             facts: FactsByTarget::new(),
             policy: Policy {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::name::{AccountId, AliasName, RevisionId, Version};
 use super::publication::Publication;
@@ -11,7 +12,7 @@ use super::sha256::CodeSha256;
 #[derive(Debug, Clone, PartialEq)]
 pub enum ObservedState {
     /// It was read whole.
-    Found(Box<ObservedFunction>),
+    Found(Arc<ObservedFunction>),
     /// Lambda said that it does not exist.
     Missing,
     /// It could not be read; whether it exists is not known.

@@ -1,6 +1,7 @@
 //! The planner's decisions: each test takes a settled world, changes one thing, and looks at the whole plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::*;
 use crate::domain::{
@@ -89,7 +90,7 @@ impl World {
                 mode: Mode::Reconcile,
                 suspend: None,
             },
-            observed: ObservedState::Found(Box::new(ObservedFunction {
+            observed: ObservedState::Found(Arc::new(ObservedFunction {
                 account: None,
                 latest: LatestCode {
                     sha256: Some(hash("1.0.0")),
@@ -143,7 +144,7 @@ impl World {
 
     fn live(mut self, change: impl FnOnce(&mut ObservedFunction)) -> Self {
         if let ObservedState::Found(found) = &mut self.observed {
-            change(found);
+            change(Arc::make_mut(found));
         }
         self
     }
@@ -802,7 +803,7 @@ fn a_function_that_two_targets_reach_is_claimed_twice_and_left_alone() {
     // Two accounts have a function of that name each.
     let mut two: Observations = [(key("blue"), other.clone()), (key("green"), other)].into();
     if let Some(ObservedState::Found(found)) = two.get_mut(&key("green")) {
-        found.latest.revision = "latest-of-green".parse().unwrap();
+        Arc::make_mut(found).latest.revision = "latest-of-green".parse().unwrap();
     }
     for function in plan(&desired, &targets, &two, &facts, &world.policy).functions.values() {
         assert_eq!(summary(function), ["Drifted", "CreateAlias live 1"]);

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::execute::{Execution, Executor};
+use super::execute::Execution;
 use super::observe::tell_unreadable;
-use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
+use super::pass::{Engine, FEW, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
-use crate::domain::{ChangeLimit, CommitId, DesiredState, FunctionKey};
+use super::wave::Wave;
+use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};
-use crate::ports::{Artifacts, Clock, LambdaWrite};
-use crate::telemetry::{PassPhase, StepFinished};
+use crate::ports::{Artifacts, Clock, LambdaWrite, Priority};
+use crate::telemetry::PassPhase;
 
-/// Functions changed side by side. What holds them back is the rate limiter; this bounds what is in hand when
-/// Pinfold is to stop.
-const CHANGES_AT_ONCE: usize = 8;
+/// Functions looked at side by side after they were changed. What holds them back is the rate limiter.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// Passes over the functions of which a guard refused a step, the first included.
 const ROUNDS: usize = 3;
@@ -40,7 +40,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         let (mut seen, plan) = tokio::select! {
             biased;
             () = stop.cancelled() => return None,
-            looked = self.look(&desired, scope, policy) => looked,
+            looked = Box::pin(self.look(&desired, scope, policy)) => looked,
         };
         let targets = self.targets_by_name();
         let mut todo = steps_of(&plan, |_| true);
@@ -55,7 +55,14 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 break;
             }
             let applying = self.clock.now();
-            let executed = self.execute(todo, desired.revision.as_ref(), stop).await;
+            self.take_in_hand(&mut todo);
+            let wave = Wave {
+                todo,
+                revision: desired.revision.as_ref(),
+                observations: &seen.observations,
+                remembered: &seen.remembered,
+            };
+            let executed = Box::pin(self.execute(wave, stop)).await;
             self.phase(PassPhase::Apply, applying);
             let verifying = self.clock.now();
             let keys: BTreeSet<FunctionKey> = executed.keys().cloned().collect();
@@ -73,11 +80,14 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 total.withheld = execution.withheld;
             }
             // Reading all of them again could take minutes; whoever asked for the end has seconds to give.
+            let look_again = Box::pin(self.look_again(&desired, &keys, &again, policy, &mut seen));
             let replanned = tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                replanned = self.look_again(&desired, &keys, policy, &mut seen) => replanned,
+                () = stop.cancelled() => None,
+                replanned = Priority::Write.of(look_again) => Some(replanned),
             };
+            self.put_down(&keys);
+            let Some(replanned) = replanned else { break };
             todo = steps_of(&replanned, |key| round < ROUNDS && again.contains(key));
             for function in Report::functions_of(replanned, &desired, &seen.observations, &targets) {
                 reports.insert(function.key.clone(), function);
@@ -93,61 +103,41 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         Some(self.finish(&desired, scope, seen, functions, started, stop.is_cancelled()))
     }
 
-    /// Takes the steps of every function, several at a time.
-    async fn execute(
-        &self,
-        todo: BTreeMap<FunctionKey, Vec<Step>>,
-        revision: Option<&CommitId>,
-        stop: &CancellationToken,
-    ) -> BTreeMap<FunctionKey, Execution> {
-        futures::stream::iter(todo)
-            .map(|(key, steps)| async move {
-                let Some(ports) = self.targets.get(&key.target) else {
-                    return (key, Execution::default());
-                };
-                let executor = Executor {
-                    lambda: &ports.lambda,
-                    clock: &self.clock,
-                    observer: &self.observer,
-                    key: &key,
-                    stop,
-                };
-                let execution = executor
-                    .run(steps, |report, duration| {
-                        StepFinished {
-                            key: &key,
-                            revision,
-                            report,
-                            duration,
-                        }
-                        .emit();
-                        self.steps.send_if_modified(|steps| {
-                            *steps += u64::from(report.was_taken());
-                            report.was_taken()
-                        });
-                    })
-                    .await;
-                (key, execution)
-            })
-            .buffer_unordered(CHANGES_AT_ONCE)
-            .collect()
-            .await
-    }
-
     /// Reads the changed functions again and plans them anew.
     async fn look_again(
         &self,
         desired: &DesiredState,
         keys: &BTreeSet<FunctionKey>,
+        again: &BTreeSet<FunctionKey>,
         policy: &PassPolicy,
         seen: &mut Seen,
     ) -> Plan {
+        // After a large wave, what went well is looked at from GetFunction's own quota: the weights that it does not show
+        // were cleared by the very writes that moved the aliases, and the next sweep reads the rest.
+        let whole = |key: &FunctionKey| keys.len() <= FEW || again.contains(key);
         let read: Vec<_> = futures::stream::iter(keys)
             .filter_map(|key| async move { self.targets.get(&key.target).map(|ports| (key, ports)) })
-            .map(|(key, ports)| async move { (key.clone(), self.observer.function(key, &ports.lambda).await) })
-            .buffer_unordered(CHANGES_AT_ONCE)
+            .map(|(key, ports)| async move {
+                let state = match desired.functions.get(key) {
+                    Some(function) if !whole(key) => {
+                        let aliases: Vec<_> = function.aliases.keys().collect();
+                        self.observer.forget(key);
+                        self.observer.glance(key, &aliases, true, &ports.lambda).await;
+                        self.observer.remembered(key)
+                    }
+                    Some(_) | None => None,
+                };
+                match state {
+                    Some(state) => (key.clone(), state),
+                    None => (key.clone(), self.observer.function(key, &ports.lambda).await),
+                }
+            })
+            .buffer_unordered(LOOKS_AT_ONCE)
             .collect()
             .await;
+        for (key, _) in &read {
+            seen.remembered.remove(key);
+        }
         for target in self.targets.keys() {
             let of_target = read.iter().filter(|(key, _)| key.target == *target);
             tell_unreadable(target, of_target.map(|(key, state)| (&key.name, state)));

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoffs;
 use super::desire::ManifestCache;
-use super::pass::{Engine, PassPolicy, Scope};
+use super::pass::{Engine, Freshness, PassPolicy, Scope};
+use super::patrol::{Find, Patrol};
 use super::status::{Nudge, StatusBoard};
 use super::watch::{InForce, Watcher};
 use crate::domain::{DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult};
-use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite};
+use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, Priority};
 use crate::telemetry::{PassSkipped, PassSuperseded};
 
 /// The next look at a function whose update is in progress or whose guard refused a step. Most updates are
@@ -77,6 +78,8 @@ where
             in_force,
             backoffs: Backoffs::default(),
             cut_idle: false,
+            patrol: Patrol::default(),
+            waiting: false,
         };
         tokio::join!(watcher.run(&stop), passes.run(&stop));
     }
@@ -93,15 +96,21 @@ struct Passes<'a, L, A, C> {
     /// Whether the last pass was ended by a newer commit before it took any step. The next one is then left to take one
     /// first: commits that come faster than the fleet can be read would otherwise keep anything from being done.
     cut_idle: bool,
+    /// The sweep of a large fleet.
+    patrol: Patrol,
+    /// Whether the last pass over the fleet would have changed too much, and waits to be acknowledged.
+    waiting: bool,
 }
 
 /// What a pass is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Wake {
     /// Another commit is in force.
     Commit,
     /// The schedule asks for a look at the whole fleet.
     Sweep,
+    /// A sweep in layers has something to say.
+    Found(Find),
     /// Some functions are about to change by themselves.
     FollowUp,
 }
@@ -110,6 +119,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
     async fn run(mut self, stop: &CancellationToken) {
         let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
         loop {
+            let desired = self.in_force.borrow().clone();
             let wake = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -119,26 +129,60 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                     Err(_) => return,
                 },
                 () = self.nudge.sweep_wanted() => Wake::Sweep,
+                find = find(self.engine, &mut self.patrol, desired.as_deref()) => Wake::Found(find),
                 () = self.engine.clock().sleep(FOLLOW_UP), if !unsettled.is_empty() => Wake::FollowUp,
             };
-            let scope = match wake {
-                Wake::Commit | Wake::Sweep => {
-                    looks = 0;
-                    Scope::default()
-                }
-                Wake::FollowUp => {
-                    looks += 1;
-                    Scope {
-                        only: Some(unsettled),
-                        ..Scope::default()
-                    }
-                }
+            looks = if wake == Wake::FollowUp { looks + 1 } else { 0 };
+            let Some((scope, priority)) = self.scope(wake, &unsettled) else {
+                continue;
             };
-            unsettled = self.pass(&scope, stop).await;
+            let found = priority.of(self.pass(&scope, stop)).await;
+            if scope.is_whole() && scope.freshness == Freshness::Fresh {
+                self.status.swept(self.engine.clock().now());
+            }
+            match &scope.only {
+                Some(only) => unsettled.retain(|key| !only.contains(key)),
+                None => unsettled.clear(),
+            }
+            unsettled.extend(found);
             if looks >= FOLLOW_UPS {
                 unsettled.clear();
             }
         }
+    }
+
+    /// Returns what the next pass looks at, and how urgent that is; `None` where there is none to make.
+    fn scope(&mut self, wake: Wake, unsettled: &BTreeSet<FunctionKey>) -> Option<(Scope, Priority)> {
+        let desired = self.in_force.borrow().clone();
+        let layered = desired.is_some_and(|desired| self.engine.is_layered(&desired));
+        let whole = |freshness| Scope {
+            freshness,
+            ..Scope::default()
+        };
+        let some = |only| Scope {
+            only: Some(only),
+            ..Scope::default()
+        };
+        Some(match wake {
+            Wake::Commit if layered && self.patrol.knows_the_fleet() => {
+                (whole(Freshness::Remembered), Priority::Nudged)
+            }
+            Wake::Commit if !layered => (whole(Freshness::Fresh), Priority::Nudged),
+            Wake::Sweep if !layered => (whole(Freshness::Fresh), Priority::Sweep),
+            Wake::Commit | Wake::Sweep => {
+                self.patrol.begin();
+                return None;
+            }
+            // What nobody has acknowledged yet must not happen bit by bit.
+            Wake::Found(Find::Changed(_)) if self.waiting => return None,
+            Wake::Found(Find::Changed(keys)) => (some(keys), Priority::Nudged),
+            Wake::Found(Find::Complete) => (whole(Freshness::Swept), Priority::Nudged),
+            Wake::Found(Find::Over) => {
+                self.status.swept(self.engine.clock().now());
+                return None;
+            }
+            Wake::FollowUp => (some(unsettled.clone()), Priority::Nudged),
+        })
     }
 
     /// Makes a pass. Returns the functions that are worth another look soon.
@@ -153,7 +197,9 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                 .holds(desired.revision.as_ref(), self.engine.clock().now()),
             ..self.policy.clone()
         };
-        let (report, superseded) = self.until_superseded(&desired, scope, &policy, stop).await;
+        let mut patrol = std::mem::take(&mut self.patrol);
+        let (report, beside, superseded) = self.until_superseded(&desired, scope, &policy, &mut patrol, stop).await;
+        self.patrol = patrol;
         if superseded {
             let functions = report.iter().flat_map(|report| &report.functions);
             let begun = functions
@@ -168,36 +214,49 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         } else {
             self.cut_idle = false;
         }
-        let Some(report) = report else { return BTreeSet::new() };
-        let now = self.engine.clock().now();
-        // What was cut short has not failed.
-        if !superseded {
-            self.backoffs.note(&report, now);
-            self.backoffs.retain(|key| desired.functions.contains_key(key));
+        let mut unsettled = BTreeSet::new();
+        if let Some(report) = &report
+            && scope.is_whole()
+        {
+            self.waiting = waits_to_be_acknowledged(report);
         }
-        let unsettled = if waits_to_be_acknowledged(&report) {
-            BTreeSet::new()
-        } else {
-            let unsettled = report.functions.iter().filter(|function| is_unsettled(function));
-            unsettled.map(|function| function.key.clone()).collect()
-        };
+        // What happened beside it is newer than what the pass began with.
+        for (scope, report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
+            // What was cut short has not failed.
+            if !superseded {
+                self.backoffs.note(&report, self.engine.clock().now());
+                self.backoffs.retain(|key| desired.functions.contains_key(key));
+            }
+            if !waits_to_be_acknowledged(&report) {
+                let functions = report.functions.iter().filter(|function| is_unsettled(function));
+                unsettled.extend(functions.map(|function| function.key.clone()));
+            }
+            self.show(&scope, report);
+        }
+        unsettled
+    }
+
+    /// Shows what a pass came to, in the place of what was shown of the same functions.
+    fn show(&self, scope: &Scope, report: Report) {
+        let now = self.engine.clock().now();
         let report = Arc::new(match (self.status.get().report, &scope.only) {
             (Some(last), Some(_)) => last.with(report),
             (_, _) => report,
         });
         self.engine.telemetry().observe(&report, now);
         self.status.passed(report, now);
-        unsettled
     }
 
-    /// Makes a pass that a newer commit ends early. Returns what it came to, and whether it was ended so.
+    /// Makes a pass that a newer commit ends early. Returns what it came to, what was done beside it, and whether it was
+    /// ended so.
     async fn until_superseded(
         &self,
         desired: &DesiredState,
         scope: &Scope,
         policy: &PassPolicy,
+        patrol: &mut Patrol,
         stop: &CancellationToken,
-    ) -> (Option<Report>, bool) {
+    ) -> (Option<Report>, Vec<(Scope, Report)>, bool) {
         let end = stop.child_token();
         let (mut newer, mut steps) = (self.in_force.clone(), self.engine.steps());
         let superseded = async {
@@ -207,13 +266,80 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             }
             std::future::pending::<()>().await;
         };
+        let over = end.child_token();
+        let main = async {
+            let report = Box::pin(self.engine.apply(desired, scope, policy, &end)).await;
+            over.cancel();
+            report
+        };
+        let both = async { tokio::join!(main, self.beside(desired, scope, policy, patrol, &over)) };
         tokio::select! {
             biased;
-            report = self.engine.apply(desired, scope, policy, &end) => {
-                (report, end.is_cancelled() && !stop.is_cancelled())
+            (report, beside) = both => {
+                (report, beside, end.is_cancelled() && !stop.is_cancelled())
             }
-            () = superseded => (None, false),
+            () = superseded => (None, Vec::new(), false),
         }
+    }
+
+    /// Looks after the rest of a large fleet while a pass is under way, until it is over: a wave takes many minutes.
+    async fn beside(
+        &self,
+        desired: &DesiredState,
+        scope: &Scope,
+        policy: &PassPolicy,
+        patrol: &mut Patrol,
+        over: &CancellationToken,
+    ) -> Vec<(Scope, Report)> {
+        let mut reports = Vec::new();
+        if !scope.is_whole() || !self.engine.is_layered(desired) {
+            return reports;
+        }
+        // A pass that has nothing to do is over in a moment, and looks that are cut off would have to be made again.
+        let mut steps = self.engine.steps();
+        tokio::select! {
+            biased;
+            () = over.cancelled() => return reports,
+            _ = steps.changed() => {}
+        }
+        loop {
+            let found = tokio::select! {
+                biased;
+                () = over.cancelled() => return reports,
+                () = self.nudge.sweep_wanted() => {
+                    patrol.begin();
+                    continue;
+                }
+                found = find(self.engine, patrol, Some(desired)) => found,
+            };
+            let keys = match found {
+                Find::Changed(keys) if !self.waiting => keys,
+                Find::Changed(_) | Find::Complete => continue,
+                Find::Over => {
+                    self.status.swept(self.engine.clock().now());
+                    continue;
+                }
+            };
+            let scope = Scope {
+                only: Some(keys.into_iter().filter(|key| !self.engine.is_in_hand(key)).collect()),
+                ..Scope::default()
+            };
+            let pass = Priority::Nudged.of(Box::pin(self.engine.apply(desired, &scope, policy, over)));
+            reports.extend(pass.await.map(|report| (scope, report)));
+        }
+    }
+}
+
+/// Goes on with the sweep of a large fleet; waits for ever where there is none under way.
+async fn find<L: LambdaWrite, A, C: Clock>(
+    engine: &Engine<L, A, C>,
+    patrol: &mut Patrol,
+    desired: Option<&DesiredState>,
+) -> Find {
+    match desired {
+        // Boxed, as futures inside futures grow large: so are the two below.
+        Some(desired) if patrol.is_active() => Box::pin(patrol.next(engine, desired)).await,
+        Some(_) | None => std::future::pending().await,
     }
 }
 

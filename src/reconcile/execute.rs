@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observer;
@@ -31,6 +32,8 @@ pub(super) struct Executor<'a, W, C> {
     pub(super) clock: &'a C,
     pub(super) observer: &'a Observer,
     pub(super) key: &'a FunctionKey,
+    /// Bounds the writes of all functions together.
+    pub(super) writes: &'a Semaphore,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -42,6 +45,15 @@ pub(super) struct Execution {
     pub(super) again: bool,
     /// Work that cannot be done, and why, where the reason has a word.
     pub(super) withheld: Vec<Withheld>,
+}
+
+impl Execution {
+    /// Takes what taking further steps of the same function came to.
+    pub(super) fn append(&mut self, later: Self) {
+        self.reports.extend(later.reports);
+        self.again |= later.again;
+        self.withheld.extend(later.withheld);
+    }
 }
 
 /// What one look at something unfinished came to.
@@ -199,19 +211,37 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             }
             Step::CreateAlias { alias, to } => match self.target(*to, *published).await {
                 Ok(version) => {
-                    let result = self.lambda.create_alias(&self.key.name, alias, version).await;
-                    self.look_at_alias(alias, version, result).await
+                    let call = self.lambda.create_alias(&self.key.name, alias, version);
+                    match self.write(call).await {
+                        Some(result) => self.look_at_alias(alias, version, result).await,
+                        None => ended_early(),
+                    }
                 }
                 Err(outcome) => outcome,
             },
             Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
                 Ok(version) => {
-                    let result = self.lambda.move_alias(&self.key.name, alias, version, expect).await;
-                    self.look_at_alias(alias, version, result).await
+                    let call = self.lambda.move_alias(&self.key.name, alias, version, expect);
+                    match self.write(call).await {
+                        Some(result) => self.look_at_alias(alias, version, result).await,
+                        None => ended_early(),
+                    }
                 }
                 Err(outcome) => outcome,
             },
         }
+    }
+
+    /// Makes a call that writes, when it is its turn; `None` where the pass is to end before that.
+    async fn write<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let turn = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            turn = self.writes.acquire() => turn,
+        };
+        let result = call.await;
+        drop(turn);
+        Some(result)
     }
 
     async fn update_code(&self, code: &VerifiedObject, settings: &CodeSettings, expect: &LatestGuard) -> Outcome {
@@ -219,7 +249,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             Ok(guard) => guard,
             Err(outcome) => return outcome,
         };
-        match self.lambda.update_code(&self.key.name, code, settings, &guard).await {
+        let call = self.lambda.update_code(&self.key.name, code, settings, &guard);
+        let Some(result) = self.write(call).await else {
+            return ended_early();
+        };
+        match result {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
             Ok(sha256) => {
                 let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
@@ -265,7 +299,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     }
 
     async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
-        match self.lambda.publish(&self.key.name, expect, publication).await {
+        let call = self.lambda.publish(&self.key.name, expect, publication);
+        let Some(result) = self.write(call).await else {
+            return ended_early();
+        };
+        match result {
             Ok((version, sha256)) if sha256 == expect => match self.await_active(version, expect).await {
                 Readiness::Known(outcome) => outcome,
                 // Looking again at once would only bring the same version: this is no moved world.
@@ -415,6 +453,10 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             Outcome::of(lost)
         }
     }
+}
+
+fn ended_early() -> Outcome {
+    Outcome::Refused("the pass was ended early; the next one goes on from here".to_owned())
 }
 
 /// Sorts a failed look: what may pass is waited out, anything else ends the wait.

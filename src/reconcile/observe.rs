@@ -1,15 +1,15 @@
 //! Reads what is live. A failed read is reported as such, never as absence, and never stops the other functions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
-    ReadFailureKind, Target, TargetName, Version,
+    ReadFailureKind, RevisionId, Target, TargetName, Version,
 };
-use crate::ports::{LambdaRead, PortError, PortErrorKind, VersionList};
+use crate::ports::{LambdaRead, PortError, PortErrorKind};
 use crate::telemetry::FunctionsUnreadable;
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
@@ -19,19 +19,30 @@ const READS_AT_ONCE: usize = 16;
 /// How often a function is read again that changed between the calls which read it.
 const READ_TRIES: usize = 3;
 
-/// Reads functions, and remembers what can never change: the versions that were published.
+/// Reads functions, and remembers how they were: the versions that were published never change, and as long as nothing
+/// is heard of a function it is as it was.
 #[derive(Default)]
 pub struct Observer {
     memory: Mutex<BTreeMap<FunctionKey, Memory>>,
+    /// What each target listed last.
+    listings: Mutex<BTreeMap<TargetName, Listing>>,
 }
+
+/// The names of all functions of a target, or why they could not be listed.
+pub(super) type Listing = Result<Vec<FunctionName>, PortError>;
 
 /// What is remembered of one function. May be dropped at any time.
 #[derive(Default)]
 struct Memory {
-    /// The versions, valid as long as `$LATEST` has the RevisionId they came with: a publication rotates it.
-    list: Option<VersionList>,
+    /// What the last look at it came to; `None` where something was heard of it since.
+    state: Option<ObservedState>,
+    /// How it was when it was last read whole. Its versions are all there are as long as `$LATEST` has the RevisionId
+    /// they came with: a publication rotates it.
+    whole: Option<Arc<ObservedFunction>>,
     /// Versions that were found unable to serve, which the list does not always show.
     unusable: BTreeSet<Version>,
+    /// The sweep in which its weights were last read; 0 where they never were.
+    weighed: u64,
 }
 
 /// What reading one target came to.
@@ -39,7 +50,7 @@ pub(super) struct TargetObservation {
     /// An entry for each function that was asked for.
     pub(super) functions: BTreeMap<FunctionName, ObservedState>,
     /// The names of all functions there, or why they could not be listed.
-    pub(super) listed: Result<Vec<FunctionName>, PortError>,
+    pub(super) listed: Listing,
 }
 
 impl Observer {
@@ -52,7 +63,8 @@ impl Observer {
         list: bool,
     ) -> TargetObservation {
         let listed = if list {
-            lambda.list_functions().await
+            let listed = lambda.list_functions().await;
+            listed.map(|listed| listed.into_iter().map(|function| function.name).collect())
         } else {
             Ok(Vec::new())
         };
@@ -98,6 +110,7 @@ impl Observer {
                 }
             }
         }
+        self.lock().entry(key.clone()).or_default().state = Some(state.clone());
         state
     }
 
@@ -120,37 +133,103 @@ impl Observer {
                 FunctionVersion::Latest => None,
             })
         };
-        let covers = |list: &VersionList| {
-            list.latest_revision == snapshot.latest.revision
-                && needed().all(|number| list.versions.iter().any(|(known, _)| *known == number))
+        let covers = |latest: &RevisionId, versions: &BTreeMap<Version, PublishedVersion>| {
+            *latest == snapshot.latest.revision && needed().all(|number| versions.contains_key(&number))
         };
-        let list = match self.remembered(key).filter(covers) {
-            Some(list) => list,
-            None => match lambda.versions(&key.name).await {
+        let mut latest = snapshot.latest.clone();
+        let known = self
+            .whole(key)
+            .filter(|known| covers(&known.latest.revision, &known.versions));
+        let mut versions = if let Some(known) = known {
+            latest.config = known.latest.config;
+            known.versions.clone()
+        } else {
+            let list = match lambda.versions(&key.name).await {
                 Err(error) if error.kind == PortErrorKind::NotFound => return Ok(None),
                 list => list?,
-            },
+            };
+            let versions: BTreeMap<_, _> = list.versions.into_iter().collect();
+            if !covers(&list.latest_revision, &versions) {
+                return Ok(None);
+            }
+            latest.config = list.latest_config;
+            versions
         };
-        if !covers(&list) {
-            return Ok(None);
+        let mut lock = self.lock();
+        let memory = lock.entry(key.clone()).or_default();
+        for number in &memory.unusable {
+            if let Some(version) = versions.get_mut(number) {
+                version.usable = false;
+            }
         }
-        let mut latest = snapshot.latest;
-        latest.config = list.latest_config;
-        let versions = self.remember(key, list);
-        let account = snapshot.account;
-        Ok(Some(ObservedState::Found(Box::new(ObservedFunction {
-            account,
+        let found = Arc::new(ObservedFunction {
+            account: snapshot.account,
             latest,
             aliases,
             versions,
-        }))))
+        });
+        memory.whole = Some(Arc::clone(&found));
+        Ok(Some(ObservedState::Found(found)))
     }
 
-    /// Forgets the versions of a function, because they turned out not to be what they were.
+    /// Forgets a function, because it turned out not to be what it was.
     pub(super) fn forget(&self, key: &FunctionKey) {
         if let Some(memory) = self.lock().get_mut(key) {
-            memory.list = None;
+            (memory.state, memory.whole) = (None, None);
         }
+    }
+
+    /// Notes that something was heard of a function: how it was is no longer how it is.
+    pub(super) fn heard_of(&self, key: &FunctionKey) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            memory.state = None;
+        }
+    }
+
+    /// Returns how a function was when it was last looked at, unless something was heard of it since.
+    pub(super) fn remembered(&self, key: &FunctionKey) -> Option<ObservedState> {
+        self.lock().get(key).and_then(|memory| memory.state.clone())
+    }
+
+    /// Returns whether a function was read whole: with its weights, its guards and all its versions.
+    pub(super) fn is_whole(&self, key: &FunctionKey) -> bool {
+        self.lock()
+            .get(key)
+            .is_some_and(|memory| match (&memory.state, &memory.whole) {
+                (Some(ObservedState::Found(found)), Some(whole)) => Arc::ptr_eq(found, whole),
+                (_, _) => false,
+            })
+    }
+
+    /// Remembers what a look that was not at the whole function came to, unless more is known by now.
+    pub(super) fn remember(&self, key: &FunctionKey, state: ObservedState) {
+        let mut lock = self.lock();
+        let memory = lock.entry(key.clone()).or_default();
+        if !matches!(memory.state, Some(ObservedState::Found(_))) {
+            memory.state = Some(state);
+        }
+    }
+
+    /// Returns in which sweep the weights of a function were last read.
+    pub(super) fn weighed(&self, key: &FunctionKey) -> u64 {
+        self.lock().get(key).map_or(0, |memory| memory.weighed)
+    }
+
+    /// Notes in which sweep the weights of a function were read.
+    pub(super) fn weigh(&self, key: &FunctionKey, sweep: u64) {
+        self.lock().entry(key.clone()).or_default().weighed = sweep;
+    }
+
+    /// Keeps what a target listed.
+    pub(super) fn keep_listing(&self, target: &TargetName, listing: Listing) {
+        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        listings.insert(target.clone(), listing);
+    }
+
+    /// Returns what a target listed last.
+    pub(super) fn listing(&self, target: &TargetName) -> Option<Listing> {
+        let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        listings.get(target).cloned()
     }
 
     /// Remembers that a version was found unable to serve, so that the next plan does without it.
@@ -163,21 +242,8 @@ impl Observer {
         self.lock().retain(|key, _| named(key));
     }
 
-    fn remembered(&self, key: &FunctionKey) -> Option<VersionList> {
-        self.lock().get(key).and_then(|memory| memory.list.clone())
-    }
-
-    fn remember(&self, key: &FunctionKey, list: VersionList) -> BTreeMap<Version, PublishedVersion> {
-        let mut lock = self.lock();
-        let memory = lock.entry(key.clone()).or_default();
-        let mut versions: BTreeMap<_, _> = list.versions.iter().cloned().collect();
-        for number in &memory.unusable {
-            if let Some(version) = versions.get_mut(number) {
-                version.usable = false;
-            }
-        }
-        memory.list = Some(list);
-        versions
+    fn whole(&self, key: &FunctionKey) -> Option<Arc<ObservedFunction>> {
+        self.lock().get(key).and_then(|memory| memory.whole.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<FunctionKey, Memory>> {
@@ -213,7 +279,7 @@ pub(super) fn tell_unreadable<'a>(
     }
 }
 
-fn read_failure(error: &PortError) -> ReadFailure {
+pub(super) fn read_failure(error: &PortError) -> ReadFailure {
     let kind = match error.kind {
         PortErrorKind::AccessDenied => ReadFailureKind::AccessDenied,
         PortErrorKind::NotFound

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::observe::{Observer, is_out_of_reach, tell_unreadable};
+use super::observe::{Observer, TargetObservation, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
     Target, TargetFailure, TargetName, Timestamp, elapsed,
 };
 use crate::plan::{
-    ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, Unmanaged, plan,
+    ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, State, Unmanaged, plan,
 };
 use crate::ports::{Artifacts, Clock, LambdaRead};
 use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
@@ -49,7 +49,27 @@ pub struct Scope {
     pub functions: Option<FunctionGlob>,
     /// Only these functions, and nothing else of their targets; `None` for all.
     pub only: Option<BTreeSet<FunctionKey>>,
+    /// What is read, and what is taken as it was.
+    pub freshness: Freshness,
 }
+
+/// What a pass reads, and what it takes as it was when it was looked at last.
+///
+/// What it would write is read again in any case, and what nobody has looked at yet is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Freshness {
+    /// Everything is read.
+    #[default]
+    Fresh,
+    /// A sweep has just looked at the functions, and S3 is asked once in each.
+    Swept,
+    /// Functions and artifacts are as they were.
+    Remembered,
+}
+
+/// So many functions are read before they are planned, and read whole after they were changed: that takes seconds. More are
+/// a wave, of which each is looked at when it is its turn.
+pub(super) const FEW: usize = 50;
 
 impl Scope {
     fn includes(&self, name: &FunctionName) -> bool {
@@ -67,7 +87,7 @@ impl Scope {
     }
 
     /// Returns whether this is the whole fleet.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.functions.is_none() && self.only.is_none()
     }
 }
@@ -80,6 +100,12 @@ pub struct Engine<L, A, C> {
     telemetry: Telemetry,
     /// The account of each target, once it is configured or a function's ARN has told it. It never changes.
     accounts: Mutex<BTreeMap<TargetName, AccountId>>,
+    /// What S3 answered in the last pass over the fleet, as far as it was an object.
+    facts: Mutex<FactsByTarget>,
+    /// The functions that a pass is changing.
+    in_hand: Mutex<BTreeSet<FunctionKey>>,
+    /// How many functions a fleet may have whose every sweep reads everything.
+    small_fleet: usize,
     /// How many steps were taken: counted as each ends, so that whoever drives the passes sees them get on.
     pub(super) steps: watch::Sender<u64>,
 }
@@ -88,6 +114,8 @@ pub struct Engine<L, A, C> {
 pub(super) struct Seen {
     pub(super) observations: Observations,
     pub(super) facts: FactsByTarget,
+    /// The functions that were not read in this pass, but are as they were when they were looked at last.
+    pub(super) remembered: BTreeSet<FunctionKey>,
     unmanaged: Vec<Unmanaged>,
     failed_targets: Vec<TargetFailure>,
 }
@@ -105,8 +133,49 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             observer: Observer::default(),
             telemetry,
             accounts: Mutex::default(),
+            facts: Mutex::default(),
+            in_hand: Mutex::default(),
+            small_fleet: FEW,
             steps: watch::Sender::default(),
         }
+    }
+
+    /// Says how many functions a fleet may have whose every sweep reads everything, in the place of the usual number.
+    #[must_use]
+    pub fn with_small_fleet(self, functions: usize) -> Self {
+        Self {
+            small_fleet: functions,
+            ..self
+        }
+    }
+
+    /// Returns whether a sweep of this fleet is made in layers.
+    pub(super) fn is_layered(&self, desired: &DesiredState) -> bool {
+        desired.functions.len() > self.small_fleet
+    }
+
+    /// Notes that a pass is changing these functions. Leaves out those that another pass is changing already.
+    pub(super) fn take_in_hand<T>(&self, todo: &mut BTreeMap<FunctionKey, T>) {
+        let mut in_hand = self.in_hand();
+        todo.retain(|key, _| in_hand.insert(key.clone()));
+    }
+
+    /// Notes that a pass is done with these functions.
+    pub(super) fn put_down(&self, keys: &BTreeSet<FunctionKey>) {
+        self.in_hand().retain(|key| !keys.contains(key));
+    }
+
+    /// Returns whether a pass is changing a function.
+    pub(super) fn is_in_hand(&self, key: &FunctionKey) -> bool {
+        self.in_hand().contains(key)
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, BTreeSet<FunctionKey>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn facts(&self) -> MutexGuard<'_, FactsByTarget> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the clock.
@@ -187,12 +256,57 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         if scope.is_whole() {
             self.observer.retain(|key| desired.functions.contains_key(key));
         }
-        let seen = self.observe(desired, scope).await;
+        let mut seen = self.observe(desired, scope).await;
         self.phase(PassPhase::Read, started);
-        let started = self.clock.now();
-        let plan = self.decide(desired, &seen, policy);
-        self.phase(PassPhase::Diff, started);
+        let deciding = self.clock.now();
+        let mut plan = self.decide(desired, &seen, policy);
+        self.phase(PassPhase::Diff, deciding);
+        let doubtful = self.doubtful(&seen, &plan);
+        if !doubtful.is_empty() {
+            self.read(desired, &doubtful, &mut seen).await;
+            plan = self.decide(desired, &seen, policy);
+        }
+        if scope.is_whole() {
+            *self.facts() = objects(&seen.facts);
+        }
         (seen, plan)
+    }
+
+    /// Returns the functions that must be read whole before anything is said of them: what they were remembered by does not
+    /// say enough to write anything, or there are few of them.
+    fn doubtful(&self, seen: &Seen, plan: &Plan) -> BTreeSet<FunctionKey> {
+        let of = |key: &&FunctionKey| plan.functions.get(key);
+        let differs = |key: &&FunctionKey| of(key).is_some_and(|function| function.state != State::InSync);
+        let found = |key: &&FunctionKey| matches!(seen.observations.get(*key), Some(ObservedState::Found(_)));
+        let differing: Vec<&FunctionKey> = seen.remembered.iter().filter(differs).filter(found).collect();
+        let changed = differing
+            .iter()
+            .filter(|key| of(key).is_some_and(|function| !function.steps.is_empty()));
+        let few = changed.count() <= FEW;
+        let doubtful = |key: &&FunctionKey| {
+            !self.observer.is_whole(key) || (few && of(key).is_some_and(|function| !function.steps.is_empty()))
+        };
+        differing.into_iter().filter(doubtful).cloned().collect()
+    }
+
+    /// Reads some functions whole, and asks what their artifacts need.
+    async fn read(&self, desired: &DesiredState, keys: &BTreeSet<FunctionKey>, seen: &mut Seen) {
+        for ports in self.targets.values() {
+            let target = &ports.target;
+            let of_target = keys.iter().filter(|key| key.target == target.name);
+            let names: Vec<FunctionName> = of_target.map(|key| key.name.clone()).collect();
+            let read = self.observer.target(target, &ports.lambda, &names, false).await;
+            for (name, state) in read.functions {
+                let key = FunctionKey {
+                    target: target.name.clone(),
+                    name,
+                };
+                seen.remembered.remove(&key);
+                seen.observations.insert(key, state);
+            }
+            let facts = seen.facts.entry(target.name.clone()).or_default();
+            resolve(&target.name, desired, &seen.observations, &ports.artifacts, facts).await;
+        }
     }
 
     /// Plans from what was seen.
@@ -212,12 +326,14 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let mut seen = Seen {
             observations: BTreeMap::new(),
             facts: BTreeMap::new(),
+            remembered: BTreeSet::new(),
             unmanaged: Vec::new(),
             failed_targets: desired.failed_targets.clone(),
         };
         for part in parts {
             seen.observations.extend(part.observations);
             seen.facts.extend(part.facts);
+            seen.remembered.extend(part.remembered);
             seen.unmanaged.extend(part.unmanaged);
             seen.failed_targets.extend(part.failed_targets);
         }
@@ -235,10 +351,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             .filter(|key| key.target == target.name && target.allows(&key.name))
             .map(|key| key.name.clone())
             .collect();
-        let read = self
-            .observer
-            .target(target, &ports.lambda, &names, scope.only.is_none())
-            .await;
+        let (read, remembered) = self.observe_functions(ports, names.clone(), scope).await;
         let nothing_read = read
             .functions
             .values()
@@ -296,15 +409,54 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 )
             })
             .collect();
-        let mut facts = ArtifactFacts::new();
+        let mut facts = match scope.freshness {
+            Freshness::Remembered => self.facts().get(&target.name).cloned().unwrap_or_default(),
+            Freshness::Fresh | Freshness::Swept => ArtifactFacts::new(),
+        };
         resolve(&target.name, desired, &observations, &ports.artifacts, &mut facts).await;
         let facts = [(target.name.clone(), facts)].into();
         Seen {
             observations,
             facts,
+            remembered,
             unmanaged,
             failed_targets,
         }
+    }
+
+    /// Reads the functions of a target, or takes them as they were. Returns which were not read, too.
+    async fn observe_functions(
+        &self,
+        ports: &TargetPorts<L, A>,
+        names: Vec<FunctionName>,
+        scope: &Scope,
+    ) -> (TargetObservation, BTreeSet<FunctionKey>) {
+        let (target, observer) = (&ports.target, &self.observer);
+        if scope.freshness == Freshness::Fresh {
+            let list = scope.only.is_none();
+            return (
+                observer.target(target, &ports.lambda, &names, list).await,
+                BTreeSet::new(),
+            );
+        }
+        let (mut known, mut remembered, mut unknown) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        for name in names {
+            let key = FunctionKey {
+                target: target.name.clone(),
+                name: name.clone(),
+            };
+            match observer.remembered(&key) {
+                Some(state) => {
+                    known.insert(name, state);
+                    remembered.insert(key);
+                }
+                None => unknown.push(name),
+            }
+        }
+        let mut read = observer.target(target, &ports.lambda, &unknown, false).await;
+        read.functions.extend(known);
+        read.listed = observer.listing(&target.name).unwrap_or_else(|| Ok(Vec::new()));
+        (read, remembered)
     }
 
     /// Puts together what a pass came to, tells of it, and returns it.
@@ -335,6 +487,18 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         .emit(&self.telemetry);
         report
     }
+}
+
+/// Leaves of what S3 answered only what holds for ever: that something was not there may change.
+fn objects(facts: &FactsByTarget) -> FactsByTarget {
+    let objects = |facts: &ArtifactFacts| {
+        let found = facts.iter().filter(|(_, fact)| fact.is_ok());
+        found.map(|(location, fact)| (location.clone(), fact.clone())).collect()
+    };
+    facts
+        .iter()
+        .map(|(target, facts)| (target.clone(), objects(facts)))
+        .collect()
 }
 
 /// Leaves only what is looked at. The whole fleet, which is what most passes look at, is not copied for that.

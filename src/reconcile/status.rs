@@ -16,6 +16,8 @@ pub struct Status {
     pub report: Option<Arc<Report>>,
     /// When the last pass was complete.
     pub last_pass: Option<Timestamp>,
+    /// When everything of the fleet had last been looked at, weights included; `None` until the first sweep is over.
+    pub last_sweep: Option<Timestamp>,
     /// Why the repository could not be read at the last try; `None` where it could.
     pub source_error: Option<String>,
 }
@@ -56,6 +58,11 @@ impl StatusBoard {
     /// Notes that another commit is in force.
     pub(super) fn commit(&self, commit: Option<CommitId>) {
         self.sender.send_modify(|status| status.commit = commit);
+    }
+
+    /// Notes that a sweep is over.
+    pub(super) fn swept(&self, now: Timestamp) {
+        self.sender.send_modify(|status| status.last_sweep = Some(now));
     }
 
     /// Notes whether the repository could be read.

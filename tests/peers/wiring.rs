@@ -15,7 +15,8 @@ use pinfold::domain::{
     VerifiedObject, Version,
 };
 use pinfold::ports::{
-    Clock, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, Qualifier, VersionList, VersionSnapshot,
+    Clock, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, Qualifier, VersionList,
+    VersionSnapshot,
 };
 use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::telemetry::Telemetry;
@@ -112,7 +113,7 @@ pub(crate) struct Meddled {
 }
 
 impl LambdaRead for Meddled {
-    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
         self.inner.list_functions().await
     }
 

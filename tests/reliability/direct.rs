@@ -10,8 +10,8 @@ use pinfold::domain::{
     Routing, S3Location, UpdateStatus, VerifiedObject, Version, Weight,
 };
 use pinfold::ports::{
-    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList,
-    VersionSnapshot,
+    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
+    VersionList, VersionSnapshot,
 };
 use pinfold::sandbox::{ErrorKind, LambdaError, Place};
 use serde_json::{Value, json};
@@ -107,12 +107,15 @@ fn published(configuration: &Value) -> PublishedVersion {
 }
 
 impl LambdaRead for Direct {
-    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
         let listed = self.call("ListFunctions", json!({}))?;
         let functions = listed["Functions"].as_array().unwrap();
         Ok(functions
             .iter()
-            .map(|function| text(function, "FunctionName").parse().unwrap())
+            .map(|function| ListedFunction {
+                name: text(function, "FunctionName").parse().unwrap(),
+                revision: Some(revision(function)),
+            })
             .collect())
     }
 
@@ -181,10 +184,13 @@ impl LambdaRead for Direct {
         let input = json!({ "FunctionName": name.as_str(), "Qualifier": qualifier });
         let found = self.call("GetFunction", input)?;
         let configuration = &found["Configuration"];
+        let sha256: Option<CodeSha256> = text(configuration, "CodeSha256").parse().ok();
+        let description = text(configuration, "Description");
         Ok(VersionSnapshot {
             version: version(text(configuration, "Version")),
-            sha256: text(configuration, "CodeSha256").parse().ok(),
+            sha256,
             state: configuration["State"].as_str().map(str::to_owned),
+            publication: sha256.and_then(|sha256| Publication::parse(description, sha256)),
         })
     }
 }

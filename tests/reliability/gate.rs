@@ -11,8 +11,8 @@ use pinfold::domain::{
     VerifiedObject, Version,
 };
 use pinfold::ports::{
-    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList,
-    VersionSnapshot,
+    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
+    VersionList, VersionSnapshot,
 };
 
 /// The moment of a call at which a process dies.
@@ -234,7 +234,7 @@ impl<P> Gated<P> {
 }
 
 impl<P: LambdaRead> LambdaRead for Gated<P> {
-    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
         let call = self.inner.list_functions();
         self.make("ListFunctions".to_owned(), None, call).await
     }

@@ -2,6 +2,7 @@
 //! hashes, three aliases, two configurations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pinfold::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
@@ -38,7 +39,7 @@ pub(crate) enum Live {
 impl Live {
     pub(crate) fn state(&self) -> ObservedState {
         match self {
-            Self::Found(function) => ObservedState::Found(Box::new(function.observe())),
+            Self::Found(function) => ObservedState::Found(Arc::new(function.observe())),
             Self::Missing => ObservedState::Missing,
             Self::Unreadable => ObservedState::Unreadable(ReadFailure {
                 kind: ReadFailureKind::Other,

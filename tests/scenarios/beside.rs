@@ -75,6 +75,13 @@ pub(crate) async fn beside_source(
     beside_engine(world, source, engine, script).await;
 }
 
+/// Runs a daemon that sweeps in layers, as it does with a large fleet.
+pub(crate) async fn beside_layered(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    let source = git_source(world.origin.as_ref().unwrap());
+    let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
+    beside_engine(world, source, engine.with_small_fleet(0), script).await;
+}
+
 /// Runs a daemon whose waits last until the script has turned the clock.
 pub(crate) async fn beside_by_hand(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
     let source = git_source(world.origin.as_ref().unwrap());

@@ -20,6 +20,8 @@ mod fleet;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod lost;
 #[cfg(test)]
 mod metrics;

@@ -19,7 +19,9 @@ use super::digest::config_digest;
 use super::translate::{self, Missing};
 use crate::adapters::aws::{Attempts, Connection, Limited, Limiter, port_error};
 use crate::domain::{AccountId, AliasName, FunctionName, ObservedAlias};
-use crate::ports::{FunctionSnapshot, LambdaRead, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot};
+use crate::ports::{
+    FunctionSnapshot, LambdaRead, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot,
+};
 use crate::telemetry::Telemetry;
 
 /// Attempts at one read, the first included: what the SDK's standard retries allow.
@@ -142,19 +144,22 @@ impl AccountCheck {
 }
 
 impl LambdaRead for LambdaReader {
-    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
         self.account.check().await?;
         let operation = "ListFunctions";
-        let mut names = Vec::new();
+        let mut listed = Vec::new();
         let mut pages = self.control.list_functions().into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.error(operation, &error))?;
             for function in page.functions() {
                 let name = function.function_name().and_then(|name| name.parse().ok());
-                names.push(name.ok_or_else(|| malformed(operation, "FunctionName"))?);
+                listed.push(ListedFunction {
+                    name: name.ok_or_else(|| malformed(operation, "FunctionName"))?,
+                    revision: function.revision_id().and_then(|id| id.parse().ok()),
+                });
             }
         }
-        Ok(names)
+        Ok(listed)
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {

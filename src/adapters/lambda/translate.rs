@@ -77,10 +77,13 @@ fn account_of(arn: &str) -> Option<AccountId> {
 
 pub(super) fn version_snapshot(output: &GetFunctionOutput) -> Result<VersionSnapshot, Missing> {
     let configuration = output.configuration().ok_or("Configuration")?;
+    let sha256 = configuration.code_sha256().and_then(|hash| hash.parse().ok());
+    let description = configuration.description().unwrap_or_default();
     Ok(VersionSnapshot {
         version: configuration.version().and_then(function_version).ok_or("Version")?,
-        sha256: configuration.code_sha256().and_then(|hash| hash.parse().ok()),
+        sha256,
         state: configuration.state().map(|state| state.as_str().to_owned()),
+        publication: sha256.and_then(|sha256| Publication::parse(description, sha256)),
     })
 }
 

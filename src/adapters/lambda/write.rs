@@ -10,7 +10,8 @@ use crate::domain::{
     AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, VerifiedObject, Version,
 };
 use crate::ports::{
-    FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot,
+    FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList,
+    VersionSnapshot,
 };
 use crate::telemetry::Telemetry;
 
@@ -34,7 +35,7 @@ impl LambdaWriter {
 }
 
 impl LambdaRead for LambdaWriter {
-    async fn list_functions(&self) -> Result<Vec<FunctionName>, PortError> {
+    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
         self.reader.list_functions().await
     }
 

@@ -1,0 +1,252 @@
+//! A large fleet: what a sweep asks for, that each layer sees its kind of drift, that a failed look is no absence, and how a
+//! wave of changes goes out. The worlds are small; the daemon is told to take them for large ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pinfold::plan::State;
+use pinfold::sandbox::{Code, Effect, Fault, NewFunction};
+use serde_json::json;
+
+use crate::beside::{Daemon, beside_layered, state, with_git};
+use crate::world::{Setup, World, sha, until, zip};
+
+/// Makes a sweep, and waits until it and what came of it is over.
+async fn sweep(world: &World, daemon: &Daemon) {
+    let before = daemon.status.get().last_sweep;
+    world.clock.advance(Duration::from_secs(1));
+    daemon.nudge.sweep();
+    until(|| daemon.status.get().last_sweep > before).await;
+}
+
+/// Waits until the sweep is over that the daemon begins with.
+async fn first_sweep(daemon: &Daemon) {
+    until(|| daemon.status.get().last_sweep.is_some()).await;
+}
+
+fn counts(world: &World) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in world.sandbox.calls().iter().filter(|call| call.service == "lambda") {
+        let qualified = if call.operation == "GetFunction" && call.qualifier.is_some() {
+            ":alias"
+        } else {
+            ""
+        };
+        *counts.entry(format!("{}{qualified}", call.operation)).or_default() += 1;
+    }
+    counts
+}
+
+fn live(world: &World, function: &str) -> String {
+    let alias = world.aws.alias(function, "live").unwrap();
+    alias["FunctionVersion"].as_str().unwrap().to_owned()
+}
+
+/// A world with three functions, all at rest, the first sweep over.
+async fn three(script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    let mut world = with_git(&["api", "mail", "worker"]).await;
+    beside_layered(&mut world, async |world, daemon| {
+        first_sweep(daemon).await;
+        world.mark();
+        script(world, daemon).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_quiet_sweep_reads_each_thing_once_and_writes_nothing() {
+    three(async |world, daemon| {
+        sweep(world, daemon).await;
+        let counts = counts(world);
+        assert_eq!(counts.get("ListFunctions"), Some(&1), "{counts:?}");
+        assert_eq!(counts.get("ListAliases"), Some(&3), "{counts:?}");
+        assert!(
+            counts.get("GetFunction:alias").is_none_or(|count| *count <= 3),
+            "{counts:?}"
+        );
+        assert_eq!(
+            counts.get("GetFunction"),
+            None,
+            "$LATEST is told by the list: {counts:?}"
+        );
+        assert_eq!(counts.get("ListVersionsByFunction"), None, "{counts:?}");
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn code_that_somebody_uploads_is_told_by_the_list() {
+    three(async |world, daemon| {
+        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
+        sweep(world, daemon).await;
+        let latest = world.aws.function("mail", None).unwrap();
+        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+        let touched: Vec<String> = world.writes().into_iter().map(|call| call.resource).collect();
+        assert!(!touched.is_empty() && touched.iter().all(|function| function == "mail"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_alias_that_somebody_moves_is_moved_back() {
+    three(async |world, daemon| {
+        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
+        let version = world.aws.publish("mail").unwrap();
+        sweep(world, daemon).await;
+        world.mark();
+        world.aws.update_alias("mail", "live", version, None).unwrap();
+        sweep(world, daemon).await;
+        assert_eq!(live(world, "mail"), "1");
+        assert_eq!(state(&daemon.status.get(), "mail"), State::InSync);
+        assert_eq!(world.writes().len(), 1, "one write brings it back");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weights_that_somebody_sets_are_cleared() {
+    three(async |world, daemon| {
+        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
+        let version = world.aws.publish("mail").unwrap();
+        sweep(world, daemon).await;
+        world.mark();
+        world.aws.update_alias("mail", "live", 1, Some((version, 0.5))).unwrap();
+        sweep(world, daemon).await;
+        let alias = world.aws.alias("mail", "live").unwrap();
+        assert_eq!(
+            alias["RoutingConfig"]["AdditionalVersionWeights"]
+                .as_object()
+                .map_or(0, serde_json::Map::len),
+            0
+        );
+        assert_eq!(world.writes().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_deleted_is_missing_and_one_that_comes_back_is_brought_in_line() {
+    three(async |world, daemon| {
+        world
+            .aws
+            .call("DeleteFunction", json!({ "FunctionName": "mail" }))
+            .unwrap();
+        sweep(world, daemon).await;
+        let status = daemon.status.get();
+        assert_eq!(state(&status, "mail"), State::Withheld);
+        let mail = &status.report.unwrap().functions[1];
+        assert_eq!(mail.withheld[0].reason.as_str(), "FunctionMissing");
+        world
+            .aws
+            .create_function(NewFunction::new("mail", Code::zip(zip("placeholder"))))
+            .unwrap();
+        sweep(world, daemon).await;
+        assert_eq!(state(&daemon.status.get(), "mail"), State::InSync);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_look_that_fails_is_neither_absence_nor_drift() {
+    three(async |world, daemon| {
+        for operation in ["GetFunction", "ListAliases"] {
+            let denied = Effect::Reply {
+                status: 403,
+                error_type: Some("AccessDeniedException".to_owned()),
+                message: None,
+                retry_after: None,
+            };
+            world.sandbox.inject(Fault::on(operation, denied).of("mail").times(0));
+        }
+        sweep(world, daemon).await;
+        sweep(world, daemon).await;
+        assert_eq!(state(&daemon.status.get(), "mail"), State::Unreadable);
+        assert_eq!(state(&daemon.status.get(), "api"), State::InSync);
+        assert!(world.writes().is_empty());
+        world.sandbox.clear_faults();
+        sweep(world, daemon).await;
+        assert_eq!(state(&daemon.status.get(), "mail"), State::InSync);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_the_right_to_list_everything_is_still_seen() {
+    three(async |world, daemon| {
+        world.refuse("ListFunctions", 403, 0);
+        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
+        sweep(world, daemon).await;
+        let latest = world.aws.function("mail", None).unwrap();
+        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_commit_reads_the_function_that_it_changes_and_no_other() {
+    three(async |world, daemon| {
+        world.function("mail", "1.1.0");
+        daemon.look_at_source(world).await;
+        assert_eq!(live(world, "mail"), "2");
+        let touched: Vec<String> = world
+            .sandbox
+            .calls()
+            .into_iter()
+            .filter(|call| call.service == "lambda")
+            .map(|call| call.resource)
+            .collect();
+        assert!(
+            !touched.is_empty() && touched.iter().all(|function| function == "mail"),
+            "{touched:?}"
+        );
+    })
+    .await;
+}
+
+/// So many functions that a commit which bumps a half of them is a wave.
+fn fleet() -> &'static [&'static str] {
+    let names: Vec<&'static str> = (0..120).map(|number| &*format!("f{number:03}").leak()).collect();
+    names.leak()
+}
+
+#[tokio::test]
+async fn a_wave_goes_out_whatever_somebody_does_to_its_functions_meanwhile() {
+    let names = fleet();
+    let mut world = World::with(Setup {
+        functions: names,
+        git: true,
+        ..Setup::default()
+    })
+    .await;
+    beside_layered(&mut world, async |world, daemon| {
+        first_sweep(daemon).await;
+        world.sandbox.clear_calls();
+        // Unseen by any sweep: what is remembered of these two is no longer so.
+        world.aws.update_code("f003", &Code::zip(zip("edited"))).unwrap();
+        world.aws.publish("f003").unwrap();
+        world.aws.update_alias("f004", "live", 1, None).unwrap();
+        for name in &names[..59] {
+            let text = format!("apiVersion: pinfold/v1\nkind: Function\nname: {name}\nversion: \"1.1.0\"\n");
+            std::fs::write(world.tree().join(format!("prod/{name}.yaml")), text).unwrap();
+        }
+        world.function(names[59], "1.1.0");
+        daemon.look_at_source(world).await;
+        for name in &names[..60] {
+            assert_eq!(state(&daemon.status.get(), name), State::InSync, "{name}");
+            let latest = world.aws.function(name, Some("live")).unwrap();
+            assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.1.0").as_str(), "{name}");
+        }
+        let counts = counts(world);
+        let calls = |operation: &str| counts.get(operation).copied().unwrap_or_default();
+        assert!(
+            calls("UpdateFunctionCode") <= 61 && calls("PublishVersion") <= 60,
+            "{counts:?}"
+        );
+        assert!(
+            calls("ListAliases") <= 6,
+            "nothing is read twice from the small quota: {counts:?}"
+        );
+    })
+    .await;
+}
