@@ -67,8 +67,19 @@ pub struct Repository {
     pub timeout: Duration,
     /// Where the mirror is kept; `None` for a temporary folder.
     pub cache_dir: Option<PathBuf>,
+    /// Who must have signed a commit; `None` where nobody need have.
+    pub verify: Option<Verify>,
     /// Whether a rewritten branch is followed.
     pub force_push: ForcePush,
+}
+
+/// Files with the keys of those who may sign commits: at least one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verify {
+    /// SSH keys, as allowed signers.
+    pub allowed_signers_file: Option<PathBuf>,
+    /// OpenPGP certificates.
+    pub openpgp_keys_file: Option<PathBuf>,
 }
 
 /// Files with credentials for the repository. Their content is read by whoever connects, each time anew.

@@ -93,6 +93,7 @@ impl Origin {
             timeout: Duration::from_mins(1),
             cache_dir: None,
             force_push: ForcePush::Allow,
+            verify: None,
             program: env!("CARGO_BIN_EXE_pinfold").into(),
         })
         .unwrap()

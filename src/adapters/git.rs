@@ -11,6 +11,7 @@ mod process;
 mod remote;
 mod snapshot;
 mod tree;
+mod verify;
 mod wire;
 mod worker;
 
@@ -23,13 +24,15 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use super::clock::SystemClock;
 use crate::domain::{BlobId, BranchName, CommitId, ForcePush, RepositoryUrl, SourceTree};
-use crate::ports::{DesiredSource, PortError, PortErrorKind};
+use crate::ports::{Clock as _, DesiredSource, PortError, PortErrorKind};
 use child::{Children, Done};
 pub use child::{WORKER_COMMAND, own_program};
 use mirror::Place;
 use remote::Remote;
 use snapshot::{Snapshots, Store};
+pub use verify::GitVerify;
 use wire::{Answer, Known, Operation, Request};
 pub use worker::serve_one;
 
@@ -51,6 +54,8 @@ pub struct GitSettings {
     pub cache_dir: Option<PathBuf>,
     /// Whether a rewritten branch is followed.
     pub force_push: ForcePush,
+    /// Who must have signed a commit; `None` where nobody need have.
+    pub verify: Option<GitVerify>,
     /// The `pinfold` binary, which does the work of an operation as a child process: [`own_program`], but for tests.
     pub program: PathBuf,
 }
@@ -123,6 +128,7 @@ impl GitSource {
                     home,
                 },
                 force_push: settings.force_push,
+                verify: settings.verify,
             },
             timeout: settings.timeout,
             children: Children::new(settings.program),
@@ -137,6 +143,7 @@ impl GitSource {
         let request = Request {
             snapshots: self.snapshots.clone(),
             operation,
+            now: SystemClock.now(),
         };
         Box::pin(async move { self.children.run(&what, self.timeout, &request).await })
     }
@@ -219,6 +226,7 @@ mod tests {
             timeout: Duration::from_mins(1),
             cache_dir: None,
             force_push: ForcePush::Allow,
+            verify: None,
             program: PathBuf::new(),
         })
         .unwrap();

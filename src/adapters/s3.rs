@@ -163,6 +163,7 @@ fn failure(location: &S3Location, error: &PortError) -> ArtifactFailure {
         | PortErrorKind::Unreachable
         | PortErrorKind::Unknown
         | PortErrorKind::TooLarge
+        | PortErrorKind::Unverified
         | PortErrorKind::Malformed => unreadable(error.to_string()),
     }
 }

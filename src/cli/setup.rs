@@ -7,7 +7,7 @@ use super::exit::{Failure, source_failure};
 use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::folder::FolderSource;
-use crate::adapters::git::{GitAuth, GitSettings, GitSource, own_program};
+use crate::adapters::git::{GitAuth, GitSettings, GitSource, GitVerify, own_program};
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
 use crate::adapters::s3::S3Artifacts;
 use crate::config::{Config, TargetConfig};
@@ -114,6 +114,10 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
         timeout: repository.timeout,
         cache_dir: repository.cache_dir,
         force_push: repository.force_push,
+        verify: repository.verify.map(|verify| GitVerify {
+            allowed_signers_file: verify.allowed_signers_file,
+            openpgp_keys_file: verify.openpgp_keys_file,
+        }),
         program: own_program()?,
     };
     GitSource::new(settings)

@@ -57,9 +57,9 @@ pub(super) struct RawRepository {
     pub(super) timeout: Option<Loose<String>>,
     /// Where the mirror is kept. May be deleted at any time. By default a temporary folder.
     pub(super) cache_dir: Option<Loose<String>>,
-    /// Not in this version: refused, as ignoring it would let unsigned commits through.
-    #[schemars(with = "Option<serde_json::Value>")]
-    pub(super) verify: Option<Value>,
+    /// Act only on commits that are signed by a key of these files. Another commit is told, and the last that was
+    /// verified stays in force.
+    pub(super) verify: Option<Loose<RawVerify>>,
     /// Whether a head that does not descend from the last one seen is followed.
     #[schemars(extend("default" = "allow"))]
     pub(super) force_push: Option<Loose<RawForcePush>>,
@@ -82,6 +82,17 @@ pub(super) struct RawAuth {
     pub(super) ssh_key_file: Option<Loose<String>>,
     /// File with the host keys to trust for ssh, as `ssh-keyscan` prints them. A key that is not in it is refused.
     pub(super) known_hosts_file: Option<Loose<String>>,
+}
+
+/// Who may sign commits. At least one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[schemars(extend("minProperties" = 1))]
+pub(super) struct RawVerify {
+    /// File with SSH keys, as `ssh-keygen -Y verify` takes it: principals, options, key type, key.
+    pub(super) allowed_signers_file: Option<Loose<String>>,
+    /// File with OpenPGP public keys, as `gpg --export` prints them, armored or not.
+    pub(super) openpgp_keys_file: Option<Loose<String>>,
 }
 
 /// Whether a rewritten branch is followed.

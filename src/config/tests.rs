@@ -173,11 +173,6 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 
 #[test]
 fn what_this_version_lacks_is_refused_and_not_ignored() {
-    let verify = faults_of("repository: {url: https://h/x, verify: {allowedSignersFile: x}}\n");
-    assert!(
-        verify.contains("c.yaml:3:32: repository.verify: commit verification is not in this version"),
-        "{verify}"
-    );
     let webhooks = faults_of("webhooks: {github: {secretFile: x}}\n");
     assert!(
         webhooks.contains("c.yaml:3:1: webhooks: webhooks are not in this version"),
@@ -380,7 +375,7 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 52, "fields in the schema");
+    assert_eq!(seen, 54, "fields in the schema");
 }
 
 /// Faults of a receiver that has these keys.
@@ -434,4 +429,24 @@ fn a_receiver_says_what_its_kind_needs_and_what_it_does_not_take() {
     ));
     assert!(twice.contains("the name of receivers[0] already"), "{twice}");
     assert!(faults_of("notifications: {}\n").contains("list the receivers"));
+}
+
+#[test]
+fn verification_names_somebody() {
+    let of = |verify: &str| format!("{LEAST}repository: {{url: https://h/x, verify: {verify}}}\n");
+    let verify = parse(&of("{allowedSignersFile: signers}")).repository.unwrap().verify;
+    let file = verify.unwrap().allowed_signers_file.unwrap();
+    assert_eq!(file, Path::new("/etc/pinfold/signers"));
+    for (nobody, fault) in [
+        ("{}", "c.yaml:3:32: repository.verify: names nobody"),
+        (
+            "{allowedSignersFile: ''}",
+            "repository.verify.allowedSignersFile: empty",
+        ),
+        ("{sshKeys: x}", "sshKeys"),
+        ("[x]", "repository.verify"),
+    ] {
+        let faults = faults(&of(nobody));
+        assert!(faults.contains(fault), "{nobody}: {faults}");
+    }
 }

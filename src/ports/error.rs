@@ -39,6 +39,8 @@ pub enum PortErrorKind {
     Unknown,
     /// A bound of ours was exceeded.
     TooLarge,
+    /// A commit is not signed by anybody who may: it must not be acted on.
+    Unverified,
     /// What came back makes no sense: a corrupt repository, an answer without the fields it must have.
     Malformed,
 }

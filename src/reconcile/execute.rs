@@ -128,6 +128,7 @@ impl Outcome {
             | PortErrorKind::Invalid
             | PortErrorKind::Unreachable
             | PortErrorKind::TooLarge
+            | PortErrorKind::Unverified
             | PortErrorKind::Malformed => failed(None, false),
         }
     }
@@ -471,6 +472,7 @@ fn unanswered<T: From<Outcome>>(error: &PortError) -> Look<T> {
         | PortErrorKind::CodeStorageExceeded
         | PortErrorKind::Invalid
         | PortErrorKind::TooLarge
+        | PortErrorKind::Unverified
         | PortErrorKind::Malformed => Look::Over(Outcome::of(error).into()),
     }
 }

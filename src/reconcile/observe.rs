@@ -292,6 +292,7 @@ pub(super) fn read_failure(error: &PortError) -> ReadFailure {
         | PortErrorKind::Unreachable
         | PortErrorKind::Unknown
         | PortErrorKind::TooLarge
+        | PortErrorKind::Unverified
         | PortErrorKind::Malformed => ReadFailureKind::Other,
     };
     ReadFailure {

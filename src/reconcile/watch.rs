@@ -94,6 +94,7 @@ fn class(kind: PortErrorKind) -> &'static str {
         PortErrorKind::TooLarge => "too_large",
         PortErrorKind::NotFound => "not_found",
         PortErrorKind::Conflict | PortErrorKind::Precondition => "refused",
+        PortErrorKind::Unverified => "unverified",
         PortErrorKind::Throttled
         | PortErrorKind::CodeStorageExceeded
         | PortErrorKind::Invalid

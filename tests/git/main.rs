@@ -10,6 +10,7 @@ mod children;
 mod origin;
 mod servers;
 mod smart_http;
+mod verify;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

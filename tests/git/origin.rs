@@ -21,6 +21,7 @@ pub(crate) fn settings(url: &str) -> GitSettings {
         timeout: Duration::from_mins(1),
         cache_dir: None,
         force_push: ForcePush::Allow,
+        verify: None,
         program: env!("CARGO_BIN_EXE_pinfold").into(),
     }
 }
@@ -87,7 +88,13 @@ impl Origin {
         let tree = objects.write(ObjectType::Tree, tree).unwrap();
         let author = "Test <test@example.com> 1700000000 +0000";
         let commit = format!("tree {tree}\nauthor {author}\ncommitter {author}\n\ntest\n");
-        let commit = objects.write(ObjectType::Commit, commit.as_bytes()).unwrap();
+        self.commit_raw(branch, commit.as_bytes())
+    }
+
+    /// Makes these bytes a commit, and that the head of a branch.
+    pub(crate) fn commit_raw(&self, branch: &str, commit: &[u8]) -> Oid {
+        let objects = self.repository.odb().unwrap();
+        let commit = objects.write(ObjectType::Commit, commit).unwrap();
         let reference = format!("refs/heads/{branch}");
         self.repository.reference(&reference, commit, true, "test").unwrap();
         commit

@@ -108,6 +108,7 @@ pub(crate) fn git_source(origin: &Origin) -> GitSource {
         timeout: Duration::from_mins(1),
         cache_dir: None,
         force_push: ForcePush::Allow,
+        verify: None,
         program: env!("CARGO_BIN_EXE_pinfold").into(),
     })
     .unwrap()

@@ -106,6 +106,11 @@ fn speaks_of(patterns: &str, name: &str) -> bool {
     if let Some(hashed) = patterns.strip_prefix("|1|") {
         return hash_matches(hashed, name).unwrap_or(false);
     }
+    list_matches(patterns, name)
+}
+
+/// Returns whether one of a list of patterns matches and none that is negated does.
+pub(super) fn list_matches(patterns: &str, name: &str) -> bool {
     let mut found = false;
     for pattern in patterns.split(',') {
         match pattern.strip_prefix('!') {

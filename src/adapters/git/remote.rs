@@ -322,13 +322,19 @@ fn proxy() -> ProxyOptions<'static> {
 }
 
 /// Reads a small text file. The error names the file, never its content.
-fn read_file(path: &Path) -> Result<String, String> {
-    let shown = path.display();
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
-        .map_err(|error| format!("cannot read {shown}: {error}"))?;
-    Ok(text)
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| format!("cannot read {}: it is not UTF-8", path.display()))
+}
+
+/// Reads a small file.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(read) if read as u64 > MAX_FILE_BYTES => Err(format!("{} has more than 4 MiB", path.display())),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
 }
 
 /// Returns scheme, host and port of a URL, a port that goes without saying spelled out.

@@ -14,8 +14,9 @@ use super::loose;
 use super::mirror::{History, Lock, Place};
 use super::remote::Remote;
 use super::tree::CommitTree;
+use super::verify::{self, GitVerify};
 use super::wire::{self, Known};
-use crate::domain::{BlobId, ForcePush, SourceTree, bounds};
+use crate::domain::{BlobId, ForcePush, SourceTree, Timestamp, bounds};
 use crate::ports::{PortError, PortErrorKind};
 
 /// A repository and where its objects are read.
@@ -28,6 +29,8 @@ pub(super) struct Snapshots {
     /// Whether a rewritten branch is followed.
     #[serde(with = "wire::Rewrites")]
     pub(super) force_push: ForcePush,
+    /// Who must have signed a commit; `None` where nobody need have.
+    pub(super) verify: Option<GitVerify>,
 }
 
 /// Where objects are read.
@@ -84,6 +87,7 @@ impl Snapshots {
         commit: Option<&str>,
         paths: &[String],
         known: &Known,
+        now: Timestamp,
     ) -> Result<(Oid, SourceTree), PortError> {
         let commit = match commit {
             Some(commit) => Oid::from_str(commit).map_err(|error| {
@@ -95,7 +99,7 @@ impl Snapshots {
         let place = match &self.store {
             Store::Local(path) => {
                 let repository = local::open(path, &self.operation(commit))?;
-                return Ok((commit, self.read(&repository, commit, paths, known)?));
+                return Ok((commit, self.read(&repository, commit, paths, known, now)?));
             }
             Store::Mirror(place) => place,
         };
@@ -117,10 +121,10 @@ impl Snapshots {
         if !mirror.has(commit)? && !mirror.fresh {
             self.renew(&mut mirror)?;
         }
-        let tree = match self.read(mirror.repository()?, commit, paths, known) {
+        let tree = match self.read(mirror.repository()?, commit, paths, known, now) {
             Err(error) if error.kind == PortErrorKind::Malformed && !mirror.fresh => {
                 self.renew(&mut mirror)?;
-                self.read(mirror.repository()?, commit, paths, known)?
+                self.read(mirror.repository()?, commit, paths, known, now)?
             }
             other => other?,
         };
@@ -208,13 +212,14 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Checks that the commit is there and may follow the last one, and lists it.
+    /// Checks that the commit is there, may speak and may follow the last one, and lists it.
     fn read(
         &self,
         repository: &Repository,
         commit: Oid,
         paths: &[String],
         known: &Known,
+        now: Timestamp,
     ) -> Result<SourceTree, PortError> {
         if !has(repository, commit) {
             let branch = &self.remote.branch;
@@ -225,6 +230,9 @@ impl Snapshots {
             return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
         }
         let tree = CommitTree::open(repository, commit, self.operation(commit))?;
+        if let Some(who) = &self.verify {
+            verify::check(repository, commit, who, now, &self.operation(commit))?;
+        }
         self.check_ancestry(repository, commit, known.head.as_deref())?;
         list(&tree, paths, &Bounds::default())
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::snapshot::Snapshots;
-use crate::domain::{BlobId, EntryKind, ForcePush, SourceEntry, SourceTree};
+use crate::domain::{BlobId, EntryKind, ForcePush, SourceEntry, SourceTree, Timestamp};
 use crate::ports::{PortError, PortErrorKind};
 
 /// Most bytes of one message: the list of a tree at all its bounds, with long paths, is half of that.
@@ -25,6 +25,8 @@ pub(super) struct Request {
     pub(super) snapshots: Snapshots,
     /// What to do.
     pub(super) operation: Operation,
+    /// The time, which keys are judged by.
+    pub(super) now: Timestamp,
 }
 
 /// What the child can do.
@@ -133,6 +135,7 @@ enum FailureKind {
     Unreachable,
     Unknown,
     TooLarge,
+    Unverified,
     Malformed,
 }
 

@@ -44,7 +44,11 @@ pub fn serve_one() -> io::Result<()> {
 
 /// Does the work. Files go to `output` as they are read; the answer is left to the caller.
 fn answer(request: &Request, output: &mut impl Write) -> Result<Answer, PortError> {
-    let Request { snapshots, operation } = request;
+    let Request {
+        snapshots,
+        operation,
+        now,
+    } = request;
     process::prepare(snapshots.remote.ca_file.as_deref(), snapshots.remote.home.as_deref()).map_err(|message| {
         PortError::new(
             PortErrorKind::Invalid,
@@ -55,7 +59,7 @@ fn answer(request: &Request, output: &mut impl Write) -> Result<Answer, PortErro
     match operation {
         Operation::Head => Ok(Answer::Head(snapshots.head()?.to_string())),
         Operation::Tree { commit, paths, known } => {
-            let (commit, tree) = snapshots.tree(commit.as_deref(), paths, known)?;
+            let (commit, tree) = snapshots.tree(commit.as_deref(), paths, known, *now)?;
             Ok(Answer::Tree {
                 commit: commit.to_string(),
                 tree,

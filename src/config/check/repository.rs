@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
-use super::super::raw::{RawAuth, RawForcePush, RawRepository};
-use super::super::{Auth, Repository};
-use super::{local_path, or_default, parse, refuse, section};
+use super::super::raw::{RawAuth, RawForcePush, RawRepository, RawVerify};
+use super::super::{Auth, Repository, Verify};
+use super::{SECTION, local_path, or_default, parse, section};
 use crate::domain::{ForcePush, RepositoryUrl, Transport};
 
 /// Time for one fetch where the file names none.
@@ -27,18 +27,16 @@ pub(super) fn repository(
     path: &FieldPath,
     faults: &mut Faults<'_>,
 ) -> Option<Repository> {
-    refuse(
-        raw.verify.as_ref(),
-        &path.key("verify"),
-        "commit verification is not in this version: remove `repository.verify`, and protect the branch on the server",
-        faults,
-    );
     let url = url(raw.url, base, &path.key("url"), faults);
     let branch = or_default(raw.branch, DEFAULT_BRANCH, &path.key("branch"), faults);
     let auth = auth(raw.auth, url.as_ref(), base, &path.key("auth"), faults);
     let ca_file = local_path(raw.ca_file, base, &path.key("caFile"), faults);
     let timeout = timeout(raw.timeout, &path.key("timeout"), faults);
     let cache_dir = local_path(raw.cache_dir, base, &path.key("cacheDir"), faults);
+    let verify = match raw.verify {
+        None => Some(None),
+        Some(raw) => verify(raw, base, &path.key("verify"), faults).map(Some),
+    };
     let force_push = match raw.force_push {
         None => Some(ForcePush::default()),
         Some(raw) => faults
@@ -55,6 +53,7 @@ pub(super) fn repository(
         ca_file: ca_file?,
         timeout: timeout?,
         cache_dir: cache_dir?,
+        verify: verify?,
         force_push: force_push?,
     })
 }
@@ -140,6 +139,32 @@ fn auth(
         }
     }
     Some(auth)
+}
+
+/// Checks who may sign. A section that names nobody would let nothing through, which nobody means.
+fn verify(raw: Loose<RawVerify>, base: &Path, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Verify> {
+    let raw = faults.take(path, Some(raw), SECTION)?;
+    let allowed_signers_file = local_path(raw.allowed_signers_file, base, &path.key("allowedSignersFile"), faults);
+    let openpgp_keys_file = local_path(raw.openpgp_keys_file, base, &path.key("openpgpKeysFile"), faults);
+    let verify = Verify {
+        allowed_signers_file: allowed_signers_file?,
+        openpgp_keys_file: openpgp_keys_file?,
+    };
+    if verify == Verify::default() {
+        faults.add(
+            path,
+            "names nobody: add `allowedSignersFile`, `openpgpKeysFile` or both",
+        );
+        return None;
+    }
+    if verify.openpgp_keys_file.is_some() && cfg!(not(feature = "openpgp")) {
+        faults.add(
+            &path.key("openpgpKeysFile"),
+            "this build has no OpenPGP: use one with the feature `openpgp`, which is on by default",
+        );
+        return None;
+    }
+    Some(verify)
 }
 
 fn timeout(raw: Option<Loose<String>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Duration> {
