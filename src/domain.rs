@@ -8,6 +8,7 @@ mod address;
 mod artifact;
 mod desired;
 mod endpoint;
+mod line;
 mod name;
 mod observed;
 mod policy;
@@ -25,6 +26,7 @@ pub use desired::{
     DesiredArtifact, DesiredFunction, DesiredState, Fault, FaultReason, FaultyFunction, Target, TargetFailure,
 };
 pub use endpoint::{EndpointUrl, EndpointUrlError};
+pub use line::{is_obeyed, one_line};
 pub use name::{
     AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, NameError, Region, RevisionId,
     TargetName, Version,

@@ -1,12 +1,11 @@
 //! The daemon's HTTP side: health, metrics, the JSON API and a page for people. Reads the status; never touches AWS.
 
 mod page;
+mod serve;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -28,10 +27,6 @@ use crate::telemetry::Telemetry;
 /// Says with the text form of the status whether everything is in sync, which the text itself says to people alone.
 pub const IN_SYNC_HEADER: HeaderName = HeaderName::from_static("pinfold-in-sync");
 
-/// How long requests in hand may take once the daemon is to end. They are answered from memory; a client that never
-/// finishes its request must not keep the process.
-const LAST_REQUESTS: Duration = Duration::from_secs(2);
-
 /// The media type of the Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -46,20 +41,8 @@ pub struct Server {
 
 impl Server {
     /// Serves on `listener` until `stop`, and lets requests in hand end, for a while.
-    ///
-    /// # Errors
-    ///
-    /// The listener fails.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-        let served = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let overdue = async {
-            stop.cancelled().await;
-            tokio::time::sleep(LAST_REQUESTS).await;
-        };
-        tokio::select! {
-            served = served => served,
-            () = overdue => Ok(()),
-        }
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        serve::serve(listener, self.router(), stop).await;
     }
 
     fn router(self) -> Router {
@@ -198,33 +181,4 @@ async fn function(State(server): State<Server>, Path((target, name)): Path<(Stri
     }
     let body = json!({ "message": "Git names no such function in this target" });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::AsyncWriteExt as _;
-    use tokio::net::TcpStream;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_request_that_never_ends_does_not_keep_the_daemon() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = Server {
-            status: StatusBoard::default(),
-            telemetry: Telemetry::new().unwrap(),
-        };
-        let stop = CancellationToken::new();
-        let client = async {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            stop.cancel();
-            stream
-        };
-        let both = async { tokio::join!(server.serve(listener, stop.clone()), client) };
-        let (served, _stream) = tokio::time::timeout(LAST_REQUESTS * 3, both).await.expect("it ends");
-        served.unwrap();
-    }
 }

@@ -58,16 +58,13 @@ pub(super) async fn serve(
     let mut server = JoinSet::new();
     if let Some(notifications) = notifications::notifications(config, &telemetry)? {
         let (changes, stop) = (status.watch(), server_stop.clone());
-        server.spawn(async move {
-            notifications.run(changes, stop).await;
-            Ok(())
-        });
+        server.spawn(async move { notifications.run(changes, stop).await });
     }
     server.spawn(Server { status, telemetry }.serve(listener, server_stop.clone()));
     driver.run(stop).await;
     server_stop.cancel();
     while let Some(ended) = server.join_next().await {
-        ended??;
+        ended?;
     }
     Ok(cron.stop().await?)
 }

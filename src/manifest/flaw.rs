@@ -1,6 +1,6 @@
 //! What is wrong in one file, not yet with the file's name, and how text from outside is shown. Decides nothing.
 
-use crate::domain::Fault;
+use crate::domain::{Fault, is_obeyed};
 
 /// Longest message, in characters: a terminal's screenful of one fault helps nobody.
 const LONGEST: usize = 1000;
@@ -81,7 +81,7 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
             line.push('…');
             break;
         }
-        if c.is_control() || breaks_lines(c) || turns_direction(c) {
+        if is_obeyed(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -93,10 +93,6 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
 /// Returns whether YAML takes the character for the end of a line where editors and diffs show none.
 pub(super) fn breaks_lines(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

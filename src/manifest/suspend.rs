@@ -3,7 +3,7 @@
 use super::fields::Reader;
 use super::flaw::shown;
 use super::yaml::{Node, Value};
-use crate::domain::{Suspension, Timestamp};
+use crate::domain::{Suspension, Timestamp, is_obeyed};
 
 /// The fields of `suspend`.
 pub(super) const SUSPEND_FIELDS: [&str; 2] = ["reason", "until"];
@@ -47,8 +47,8 @@ fn reason(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<String> {
         "suspend.reason: it is empty: say why, so that whoever finds it knows when to end it".to_owned()
     } else if line.chars().count() > MAX_REASON {
         format!("suspend.reason: it is longer than {MAX_REASON} characters: shorten it to a line and a link")
-    } else if line.chars().any(char::is_control) {
-        "suspend.reason: it holds control characters: write plain text".to_owned()
+    } else if line.chars().any(is_obeyed) {
+        "suspend.reason: it holds characters that a terminal would obey: write plain text".to_owned()
     } else {
         return Some(line);
     };

@@ -12,9 +12,9 @@ use super::flaw::{Flaw, Place, breaks_lines};
 use crate::domain::bounds::MAX_FILE_BYTES;
 
 /// Values inside values. A manifest has three levels.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 /// Values in one file, with every alias written out. A manifest with a hundred aliases has under a thousand.
-const MAX_VALUES: u32 = 10_000;
+pub(super) const MAX_VALUES: u32 = 10_000;
 /// Bytes of text in one file, with every alias written out.
 const MAX_TEXT: usize = 2 * 1024 * 1024;
 /// Opening brackets in one file: the parser's time grows with the square of how many are open at once.
@@ -209,6 +209,12 @@ fn swapped(text: &str) -> Result<IgnoredAny, serde_yaml::Error> {
     serde_yaml::from_str(text)
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Values that this thread has read in all its walks: what tests hold the bounds to, as time depends on the machine.
+    pub(super) static READ: Cell<usize> = const { Cell::new(0) };
+}
+
 /// One way through a document: counts what it reads and knows where to stop.
 struct Walk {
     next: Cell<u32>,
@@ -235,6 +241,8 @@ impl Walk {
     fn number<E: de::Error>(&self) -> Result<u32, E> {
         let id = self.next.get();
         self.next.set(id + 1);
+        #[cfg(test)]
+        READ.set(READ.get() + 1);
         if self.stop_at == Some(id) {
             return Err(self.halt("found"));
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use similar::TextDiff;
 
 use super::report::{FunctionReport, Live};
-use crate::domain::{CodeSha256, FunctionVersion, Routing};
+use crate::domain::{CodeSha256, FunctionVersion, Routing, Weight};
 use crate::drift::{DesiredCode, Drift, LiveAlias};
 
 /// Renders the drift of a function; empty where there is none.
@@ -108,7 +108,32 @@ fn weights(routing: &Routing) -> String {
     routing.iter().fold(String::new(), |mut text, (version, weight)| {
         let comma = if text.is_empty() { "" } else { ", " };
         // Writing to a String cannot fail.
-        let _ = write!(text, "{comma}{}% to version {version}", weight.0 * 100.0);
+        let _ = write!(text, "{comma}{} to version {version}", percent(*weight));
         text
     })
+}
+
+/// Shows a weight without the noise of binary fractions: 0.07 is 7%, not 7.000000000000001%.
+fn percent(weight: Weight) -> String {
+    let exact = (weight.0 * 1e10).round() / 1e8;
+    format!("{exact}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_shown_as_people_write_them() {
+        for (weight, shown) in [
+            (0.07, "7%"),
+            (0.29, "29%"),
+            (0.000_1, "0.01%"),
+            (1.0, "100%"),
+            (0.0, "0%"),
+            (1.0 / 3.0, "33.33333333%"),
+        ] {
+            assert_eq!(percent(Weight(weight)), shown);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::domain::one_line;
+
 /// A call to the outside world that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{operation}: {message}")]
@@ -46,12 +48,12 @@ pub enum PortErrorKind {
 }
 
 impl PortError {
-    /// Builds an error.
+    /// Builds an error. What others wrote is brought into one line.
     pub fn new(kind: PortErrorKind, operation: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind,
-            operation: operation.into(),
-            message: message.into(),
+            operation: one_line(&operation.into()),
+            message: one_line(&message.into()),
         }
     }
 }

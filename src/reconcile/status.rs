@@ -48,7 +48,7 @@ impl StatusBoard {
     }
 
     /// Notes that a pass is complete.
-    pub(super) fn passed(&self, report: Arc<Report>, now: Timestamp) {
+    pub fn passed(&self, report: Arc<Report>, now: Timestamp) {
         self.sender.send_modify(|status| {
             status.report = Some(report);
             status.last_pass = Some(now);

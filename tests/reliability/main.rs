@@ -28,6 +28,8 @@ mod human;
 #[cfg(test)]
 mod interrupt;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod kill;

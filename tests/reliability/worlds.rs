@@ -10,11 +10,37 @@ use pinfold::domain::{
     Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version, Weight,
 };
 use pinfold::plan::ArtifactFacts;
-use proptest::collection::{btree_map, vec};
-use proptest::option;
-use proptest::prelude::*;
 
-use crate::model::Function;
+use super::model::Function;
+
+/// Choices that bytes make: of chance in the properties, of a fuzzer in its target. Where they have run out, the first of
+/// each row is chosen, which is the most ordinary.
+pub(crate) struct Choices<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+}
+
+impl<'a> Choices<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes: bytes.iter() }
+    }
+
+    /// Chooses a number below `count`.
+    pub(crate) fn below(&mut self, count: u8) -> u8 {
+        self.bytes.next().copied().unwrap_or_default() % count
+    }
+
+    /// Chooses one of a row, each as often as its number says.
+    pub(crate) fn among<T: Clone>(&mut self, row: &[(u8, T)]) -> T {
+        let mut at = self.below(row.iter().map(|(times, _)| times).sum());
+        for (times, one) in row {
+            match at.checked_sub(*times) {
+                Some(rest) => at = rest,
+                None => return one.clone(),
+            }
+        }
+        unreachable!("the number is below the sum")
+    }
+}
 
 /// What S3 holds.
 pub(crate) type Store = BTreeMap<S3Location, Resolution>;
@@ -66,153 +92,153 @@ fn location(number: u8) -> S3Location {
     }
 }
 
-fn artifact() -> impl Strategy<Value = DesiredArtifact> {
-    // Mostly unpinned or pinned rightly; now and then to bytes that S3 does not have.
-    (1..4_u8, prop_oneof![3 => Just(0), 3 => Just(1), 1 => Just(2)]).prop_map(|(number, pin)| DesiredArtifact {
+fn artifact(choices: &mut Choices<'_>) -> DesiredArtifact {
+    let number = 1 + choices.below(3);
+    DesiredArtifact {
         version: format!("{number}.0.0").parse().unwrap(),
-        pin: match pin {
-            0 => None,
-            1 => Some(hash(number)),
-            _ => Some(hash(4)),
-        },
+        // Mostly unpinned or pinned rightly; now and then to bytes that S3 does not have.
+        pin: choices.among(&[(3, None), (3, Some(hash(number))), (1, Some(hash(4)))]),
         location: location(number),
-    })
+    }
 }
 
-fn alias() -> impl Strategy<Value = AliasName> {
-    prop::sample::select(vec!["live", "beta", "green"]).prop_map(|name| name.parse().unwrap())
+/// A few aliases, each with what `value` says of it.
+fn aliases<T>(choices: &mut Choices<'_>, mut value: impl FnMut(&mut Choices<'_>) -> T) -> BTreeMap<AliasName, T> {
+    (0..choices.below(4))
+        .map(|_| {
+            let alias = choices.among(&[(1, "live"), (1, "beta"), (1, "green")]);
+            (alias.parse().unwrap(), value(choices))
+        })
+        .collect()
 }
 
-fn config() -> impl Strategy<Value = Option<ConfigDigest>> {
-    prop_oneof![6 => Just(Some(1)), 2 => Just(Some(2)), 1 => Just(None)]
-        .prop_map(|one: Option<u8>| one.map(|one| ConfigDigest([one; 32])))
+fn config(choices: &mut Choices<'_>) -> Option<ConfigDigest> {
+    choices
+        .among(&[(6, Some(1)), (2, Some(2)), (1, None)])
+        .map(|one: u8| ConfigDigest([one; 32]))
 }
 
-fn desired() -> impl Strategy<Value = DesiredFunction> {
-    let suspend = prop_oneof![
-        8 => Just(None),
-        1 => Just(Some(None)),
-        1 => Just(Some(Some(now() + chrono::TimeDelta::hours(1)))),
-        1 => Just(Some(Some(now()))),
-    ];
-    let mode = prop_oneof![8 => Just(Mode::Reconcile), 1 => Just(Mode::Observe)];
-    (artifact(), btree_map(alias(), artifact(), 0..4), mode, suspend).prop_map(|(code, aliases, mode, suspend)| {
-        DesiredFunction {
-            file: "prod/f.yaml".to_owned(),
-            code,
-            aliases,
-            mode,
-            suspend: suspend.map(|until| Suspension {
-                reason: "an incident".to_owned(),
-                until,
-            }),
-        }
-    })
+fn desired(choices: &mut Choices<'_>) -> DesiredFunction {
+    let later = now() + chrono::TimeDelta::hours(1);
+    let suspend = choices.among(&[
+        (8, None),
+        (1, Some(None)),
+        (1, Some(Some(later))),
+        (1, Some(Some(now()))),
+    ]);
+    DesiredFunction {
+        file: "prod/f.yaml".to_owned(),
+        code: artifact(choices),
+        aliases: aliases(choices, artifact),
+        mode: choices.among(&[(8, Mode::Reconcile), (1, Mode::Observe)]),
+        suspend: suspend.map(|until| Suspension {
+            reason: "an incident".to_owned(),
+            until,
+        }),
+    }
 }
 
-fn version() -> impl Strategy<Value = PublishedVersion> {
-    let label = option::of(1..4_u8);
-    let usable = prop_oneof![6 => Just(true), 1 => Just(false)];
-    (0..5_u8, config(), label, usable).prop_map(|(number, config, label, usable)| PublishedVersion {
+fn version(choices: &mut Choices<'_>) -> PublishedVersion {
+    let number = choices.below(5);
+    let label = choices.among(&[(2, None), (1, Some(1)), (1, Some(2)), (1, Some(3))]);
+    PublishedVersion {
         sha256: hash(number),
-        config,
+        config: config(choices),
         publication: label.map(|label| Publication {
             version: format!("{label}.0.0").parse().unwrap(),
             sha256: hash(number),
             commit: None,
         }),
-        usable,
-    })
+        usable: choices.among(&[(6, true), (1, false)]),
+    }
 }
 
-pub(crate) fn function() -> impl Strategy<Value = Function> {
-    let update = prop_oneof![
-        8 => Just(UpdateStatus::Successful),
-        1 => Just(UpdateStatus::InProgress),
-        1 => Just(UpdateStatus::Failed { reason: "no address is left".to_owned() }),
-    ];
-    let package = prop_oneof![
-        12 => Just(PackageKind::Zip),
-        1 => Just(PackageKind::ZipByReference),
-        1 => Just(PackageKind::Image),
-    ];
-    let weight = option::weighted(0.2, (any::<prop::sample::Index>(), Just(0.25)));
-    let aliases = btree_map(alias(), (any::<prop::sample::Index>(), weight), 0..4);
-    let latest = (0..5_u8, update, config(), package, any::<bool>());
-    (latest, vec(version(), 0..5), aliases).prop_map(|((number, update, config, package, fresh), versions, aliases)| {
-        let versions: BTreeMap<u64, PublishedVersion> = (1..).zip(versions).collect();
-        let count = versions.len();
-        let aliases = aliases.into_iter().map(|(name, (at, weight))| {
-            // 0 is $LATEST, which takes no weights.
-            let at = at.index(count + 1);
-            let version = Version::new(at as u64).map_or(FunctionVersion::Latest, FunctionVersion::Number);
-            let weight = weight.filter(|_| at > 0);
-            let routing: Routing = weight
-                .map(|(other, weight)| (1 + other.index(count), weight))
-                .filter(|(other, _)| *other != at)
-                .map(|(other, weight)| (Version::new(other as u64).unwrap(), Weight(weight)))
-                .into_iter()
-                .collect();
-            (name, (version, routing))
-        });
-        let (sha256, newest) = (hash(number), versions.len() as u64);
-        // Whether nothing was updated since the newest version was published, where that can be.
-        let could_be = versions
-            .get(&newest)
-            .is_some_and(|version| version.sha256 == sha256 && version.config == config);
-        let published = (could_be && fresh && update == UpdateStatus::Successful).then_some(newest);
-        Function {
-            sha256,
-            update,
-            config,
-            package,
-            aliases: aliases.collect(),
-            versions,
-            published,
-            revision: 0,
-            moves: BTreeMap::new(),
-        }
-    })
+pub(crate) fn function(choices: &mut Choices<'_>) -> Function {
+    let failed = UpdateStatus::Failed {
+        reason: "no address is left".to_owned(),
+    };
+    let sha256 = hash(choices.below(5));
+    let update = choices.among(&[
+        (8, UpdateStatus::Successful),
+        (1, UpdateStatus::InProgress),
+        (1, failed),
+    ]);
+    let config = config(choices);
+    let package = choices.among(&[
+        (12, PackageKind::Zip),
+        (1, PackageKind::ZipByReference),
+        (1, PackageKind::Image),
+    ]);
+    let versions: BTreeMap<u64, PublishedVersion> = (0..choices.below(5))
+        .map(|number| (u64::from(number) + 1, version(choices)))
+        .collect();
+    let newest = versions.len() as u64;
+    let aliases = aliases(choices, |choices| points_at(choices, versions.len()));
+    // Whether nothing was updated since the newest version was published, where that can be.
+    let could_be = versions
+        .get(&newest)
+        .is_some_and(|version| version.sha256 == sha256 && version.config == config);
+    let fresh = choices.among(&[(1, true), (1, false)]) && update == UpdateStatus::Successful;
+    Function {
+        sha256,
+        update,
+        config,
+        package,
+        aliases,
+        versions,
+        published: (could_be && fresh).then_some(newest),
+        revision: 0,
+        moves: BTreeMap::new(),
+    }
+}
+
+/// What an alias points at, where there are `count` versions; 0 is `$LATEST`, which takes no weights.
+fn points_at(choices: &mut Choices<'_>, count: usize) -> (FunctionVersion, Routing) {
+    let number = |number: u8| Version::new(u64::from(number));
+    let count = u8::try_from(count).unwrap();
+    let at = choices.below(count + 1);
+    let other = 1 + choices.below(count.max(1));
+    let weighted = choices.among(&[(4, false), (1, true)]) && at > 0 && other != at;
+    let routing = number(other).filter(|_| weighted).map(|other| (other, Weight(0.25)));
+    let version = number(at).map_or(FunctionVersion::Latest, FunctionVersion::Number);
+    (version, routing.into_iter().collect())
 }
 
 /// One function of an arbitrary world.
-pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let live = prop_oneof![
-        12 => function().prop_map(Live::Found),
-        1 => Just(Live::Missing),
-        1 => Just(Live::Unreadable),
-    ];
-    let seldom = || prop_oneof![9 => Just(false), 1 => Just(true)];
-    (desired(), live, seldom(), seldom()).prop_map(|(desired, live, held, foreign)| Case {
-        desired,
-        live,
-        held,
-        allowed: !foreign,
-    })
+pub(crate) fn case(choices: &mut Choices<'_>) -> Case {
+    Case {
+        desired: desired(choices),
+        live: match choices.among(&[(12, 0), (1, 1), (1, 2)]) {
+            0 => Live::Found(function(choices)),
+            1 => Live::Missing,
+            _ => Live::Unreadable,
+        },
+        held: choices.among(&[(9, false), (1, true)]),
+        allowed: choices.among(&[(9, true), (1, false)]),
+    }
 }
 
 /// What S3 holds: each artifact version as it should be, or not, or with other bytes.
-pub(crate) fn store() -> impl Strategy<Value = Store> {
-    vec(prop_oneof![8 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)], 3).prop_map(|kinds| {
-        let failure = |kind| ArtifactFailure {
-            kind,
-            message: "it cannot be had".to_owned(),
-        };
-        let found = |number, sha256| VerifiedObject {
-            location: location(number),
-            sha256,
-        };
-        let resolution = |number, kind| match kind {
-            0 => Ok(found(number, hash(number))),
-            1 => Ok(found(number, hash(0))),
-            2 => Err(failure(ArtifactFailureKind::NotFound)),
-            _ => Err(failure(ArtifactFailureKind::Unreadable)),
-        };
-        (1..)
-            .zip(kinds)
-            .map(|(number, kind)| (location(number), resolution(number, kind)))
-            .collect()
-    })
+pub(crate) fn store(choices: &mut Choices<'_>) -> Store {
+    let failure = |kind| ArtifactFailure {
+        kind,
+        message: "it cannot be had".to_owned(),
+    };
+    let found = |number, sha256| VerifiedObject {
+        location: location(number),
+        sha256,
+    };
+    (1..=3)
+        .map(|number| {
+            let resolution = choices.among(&[
+                (8, Ok(found(number, hash(number)))),
+                (1, Ok(found(number, hash(0)))),
+                (1, Err(failure(ArtifactFailureKind::NotFound))),
+                (1, Err(failure(ArtifactFailureKind::Unreadable))),
+            ]);
+            (location(number), resolution)
+        })
+        .collect()
 }
 
 /// What S3 holds where everything is as Git says, and the pins of a function that agree with it.

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::domain;
 use crate::ports::{PortError, PortErrorKind};
 
 /// Longest message that is passed on, in characters: an HTML page from a proxy is not an error message.
@@ -34,6 +35,10 @@ where
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 (Some(code), None) => code.to_owned(),
                 (None, _) => format!("HTTP status {status}"),
+            };
+            let text = match code.and_then(remedy) {
+                Some(remedy) => format!("{}: {remedy}", text.trim_end_matches('.')),
+                None => text,
             };
             (code.and_then(by_code).unwrap_or_else(|| by_status(status)), text)
         }
@@ -66,6 +71,20 @@ where
     }
 }
 
+/// What to do about the codes that people take for something else.
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "RequestTimeTooSkewed" | "RequestExpired" => "set the clock of this machine, by which requests are signed",
+        "InvalidSignatureException" | "SignatureDoesNotMatch" => {
+            "check the secret key, and the clock of this machine, by which requests are signed"
+        }
+        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" => {
+            "the bucket is in another Region, and Lambda takes code from its own Region alone"
+        }
+        _ => return None,
+    })
+}
+
 /// Codes of the Lambda, S3 and STS models, and of the front end that all AWS services share.
 fn by_code(code: &str) -> Option<PortErrorKind> {
     Some(match code {
@@ -87,6 +106,9 @@ fn by_code(code: &str) -> Option<PortErrorKind> {
         | "InvalidAccessKeyId"
         | "MissingAuthenticationTokenException"
         | "IncompleteSignature"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "RequestExpired"
         | "RequestTimeTooSkewed" => PortErrorKind::Credentials,
         "CodeStorageExceededException" => PortErrorKind::CodeStorageExceeded,
         "InvalidParameterValueException"
@@ -95,7 +117,10 @@ fn by_code(code: &str) -> Option<PortErrorKind> {
         | "CodeVerificationFailedException"
         | "InvalidCodeSignatureException"
         | "CodeSigningConfigNotFoundException"
-        | "RequestTooLargeException" => PortErrorKind::Invalid,
+        | "RequestTooLargeException"
+        | "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed" => PortErrorKind::Invalid,
         "ServiceException" | "InternalError" | "InternalFailure" | "ServiceUnavailable" => PortErrorKind::Unknown,
         _ => return None,
     })
@@ -161,10 +186,27 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 
 /// Makes a text one line of bounded length.
 pub(crate) fn one_line(text: &str) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = domain::one_line(text);
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);
         line.push('…');
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_is_named() {
+        assert!(remedy("RequestTimeTooSkewed").unwrap().contains("clock"));
+        assert_eq!(by_code("RequestTimeTooSkewed"), Some(PortErrorKind::Credentials));
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_is_one_short_line() {
+        let line = one_line(&"<p>\u{1b}[2J\n".repeat(1000));
+        assert!(line.chars().count() <= LONGEST + 1 && !line.chars().any(char::is_control));
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::digest::config_digest;
 use crate::domain::{
     AccountId, AliasName, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication,
-    PublishedVersion, Routing, UpdateStatus, Version, Weight,
+    PublishedVersion, Routing, UpdateStatus, Version, Weight, one_line,
 };
 use crate::ports::{FunctionSnapshot, VersionSnapshot};
 
@@ -57,7 +57,7 @@ fn update_status(configuration: &FunctionConfiguration) -> UpdateStatus {
                 .last_update_status_reason_code()
                 .map(|code| code.as_str().to_owned());
             let text = configuration.last_update_status_reason().map(str::to_owned);
-            let reason = [code, text].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            let reason = one_line(&[code, text].into_iter().flatten().collect::<Vec<_>>().join(": "));
             UpdateStatus::Failed {
                 reason: if reason.is_empty() {
                     "Lambda gives no reason".to_owned()

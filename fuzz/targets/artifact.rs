@@ -1,0 +1,5 @@
+//! Hands libFuzzer's bytes to `pinfold_fuzz::artifact`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::artifact(data));
