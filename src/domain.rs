@@ -33,7 +33,7 @@ pub use name::{
 };
 pub use observed::{
     CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState,
-    PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, Weight,
+    PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, VersionState, Weight,
 };
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp, elapsed};
 pub use publication::Publication;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pinfold::domain::{
     ChangeLimit, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction, DesiredState, FunctionKey,
     FunctionVersion, LatestCode, Mode, ObservedAlias, ObservedFunction, ObservedState, PackageKind, Publication,
-    PublishedVersion, Routing, S3Location, Target, TargetName, UpdateStatus, VerifiedObject, Version,
+    PublishedVersion, Routing, S3Location, Target, TargetName, UpdateStatus, VerifiedObject, Version, VersionState,
 };
 use pinfold::plan::{ArtifactFacts, FactsByTarget, Observations, Plan, Policy, Report, plan};
 use sha2::{Digest as _, Sha256};
@@ -78,7 +78,7 @@ fn observed(function: usize) -> ObservedFunction {
             sha256: sha256(function, version),
             commit: Some("0123456789012345678901234567890123456789".parse().unwrap()),
         }),
-        usable: true,
+        state: VersionState::Active,
     };
     let mut versions: BTreeMap<_, _> = (1..=OLDER)
         .map(|number| (Version::new(number).unwrap(), published(&format!("0.{number}.0"))))

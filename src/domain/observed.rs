@@ -67,7 +67,7 @@ impl ObservedFunction {
             return None;
         };
         let version = self.versions.get(&number)?;
-        (version.sha256 == sha256 && (alias.routing.is_empty() || version.usable)).then_some(number)
+        (version.sha256 == sha256 && (alias.routing.is_empty() || version.is_usable())).then_some(number)
     }
 
     /// Returns the newest version that can serve `sha256` with `$LATEST`'s present configuration.
@@ -79,8 +79,20 @@ impl ObservedFunction {
         self.versions
             .iter()
             .rev()
-            .find(|(_, version)| version.sha256 == sha256 && version.usable && version.config == Some(wanted))
+            .find(|(_, version)| version.sha256 == sha256 && version.is_usable() && version.config == Some(wanted))
             .map(|(number, _)| *number)
+    }
+
+    /// Returns whether PublishVersion may answer with a version that is Inactive: Lambda answers with the one that it
+    /// published last for as long as neither code nor configuration was updated since, which no reply tells. An update
+    /// with the very same code counts as one.
+    pub fn republishes_inactive(&self) -> bool {
+        let Some((_, newest)) = self.versions.last_key_value() else {
+            return false;
+        };
+        let same_config =
+            newest.config.is_none() || self.latest.config.is_none() || newest.config == self.latest.config;
+        newest.state == VersionState::Inactive && Some(newest.sha256) == self.latest.sha256 && same_config
     }
 }
 
@@ -149,8 +161,39 @@ pub struct PublishedVersion {
     pub config: Option<ConfigDigest>,
     /// What Pinfold wrote into its description, if Pinfold published it.
     pub publication: Option<Publication>,
-    /// Whether an alias may be moved to it, once it is Active: false while Lambda shows it Inactive or Failed.
-    pub usable: bool,
+    /// Whether it can serve.
+    pub state: VersionState,
+}
+
+impl PublishedVersion {
+    /// Returns whether an alias may be moved to it, once it is Active.
+    pub fn is_usable(&self) -> bool {
+        self.state == VersionState::Active
+    }
+}
+
+/// Whether a published version can serve (Lambda's State).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VersionState {
+    /// It serves, or will in a moment: Active, Pending, or not told, as listings tell no state.
+    Active,
+    /// Lambda took back what it runs on, as nobody called it for weeks, or dropped its snapshot (Lambda Developer Guide,
+    /// "Lambda function states"). The first calls would fail; the same code published anew serves at once.
+    Inactive,
+    /// It could not be started, and the same code published anew would not start either.
+    Failed,
+}
+
+impl VersionState {
+    /// Sorts Lambda's own word for it; `None` where none is shown. What is Pending is waited for: to publish it again would
+    /// make a second version.
+    pub fn of(told: Option<&str>) -> Self {
+        match told {
+            Some("Active" | "Pending") | None => Self::Active,
+            Some("Inactive") => Self::Inactive,
+            Some(_) => Self::Failed,
+        }
+    }
 }
 
 /// An alias.

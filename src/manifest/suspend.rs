@@ -48,7 +48,7 @@ fn reason(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<String> {
     } else if line.chars().count() > MAX_REASON {
         format!("suspend.reason: it is longer than {MAX_REASON} characters: shorten it to a line and a link")
     } else if line.chars().any(is_obeyed) {
-        "suspend.reason: it holds characters that a terminal would obey: write plain text".to_owned()
+        "suspend.reason: it holds control characters: write plain text".to_owned()
     } else {
         return Some(line);
     };

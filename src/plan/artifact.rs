@@ -207,6 +207,7 @@ fn needs_upload(observed: &ObservedFunction, verdicts: &Verdicts<'_>) -> bool {
                 .aliases
                 .get(*alias)
                 .and_then(|found| observed.kept_version(found, wanted));
-            kept.is_none() && latest.sha256 != Some(wanted) && observed.reusable_version(wanted).is_none()
+            let at_hand = latest.sha256 == Some(wanted) && !observed.republishes_inactive();
+            kept.is_none() && !at_hand && observed.reusable_version(wanted).is_none()
         })
 }

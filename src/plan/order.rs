@@ -100,7 +100,8 @@ struct Work<'a> {
     revision: Option<&'a CommitId>,
     steps: Vec<Step>,
     withheld: Vec<Withheld>,
-    /// What `$LATEST` holds after the steps so far; `None` while a failed update leaves that open.
+    /// What `$LATEST` holds after the steps so far; `None` where it has to be uploaded whatever that is, as after an update
+    /// that failed.
     holds: Option<CodeSha256>,
     /// Whether a step so far rotates `$LATEST`'s RevisionId. Moving an alias does not.
     rotated: bool,
@@ -151,6 +152,10 @@ impl<'a> Work<'a> {
         let holds = self.holds;
         publishes.sort_by_key(|publish| (holds != Some(publish.sha256), is_own(publish)));
         for publish in &publishes {
+            if !self.rotated && self.observed.republishes_inactive() {
+                // Only an update, be it with the same code, brings another version.
+                self.holds = None;
+            }
             let ready = if is_own(publish) { Ok(()) } else { can_be_put_back(code) };
             match ready.and_then(|()| self.bring(publish.sha256, publish.version, publish.verdict)) {
                 Ok(()) => self.publish(publish),

@@ -8,7 +8,7 @@ use crate::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
     DesiredFunction, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication,
     PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
-    Weight,
+    VersionState, Weight,
 };
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
@@ -68,7 +68,7 @@ fn published(version: &str) -> PublishedVersion {
             sha256: hash(version),
             commit: None,
         }),
-        usable: true,
+        state: VersionState::Active,
     }
 }
 
@@ -331,7 +331,7 @@ fn a_version_that_cannot_serve_is_not_reused() {
         live.versions.insert(
             number(1),
             PublishedVersion {
-                usable: false,
+                state: VersionState::Failed,
                 ..published("1.0.0")
             },
         );
@@ -380,6 +380,37 @@ fn an_alias_at_latest_drifts_whatever_the_hash() {
 }
 
 #[test]
+fn what_would_only_be_published_as_an_inactive_version_is_uploaded_again() {
+    let idle = |config: Option<ConfigDigest>| {
+        World::settled().stored("1.0.0").live(move |live| {
+            live.aliases.clear();
+            live.versions.get_mut(&number(1)).unwrap().state = VersionState::Inactive;
+            live.versions.get_mut(&number(1)).unwrap().config = config;
+        })
+    };
+    let anew = [
+        "Drifted",
+        "UpdateCode 1.0.0 Revision(\"latest-1\")",
+        "AwaitUpdated",
+        "PublishVersion 1.0.0",
+        "CreateAlias live published",
+    ];
+    assert_eq!(summary(&idle(Some(CONFIG)).plan()), anew);
+    assert_eq!(summary(&idle(None).plan()), anew, "it may be the one");
+    let other = idle(Some(ConfigDigest([9; 32])));
+    assert_eq!(
+        summary(&other.plan()),
+        ["Drifted", "PublishVersion 1.0.0", "CreateAlias live published"],
+        "something was updated since"
+    );
+    // An alias that runs it already wakes it with the first call, as ever.
+    let at_it = World::settled().live(|live| {
+        live.versions.get_mut(&number(1)).unwrap().state = VersionState::Inactive;
+    });
+    assert_eq!(summary(&at_it.plan()), ["InSync"]);
+}
+
+#[test]
 fn weights_left_behind_are_cleared_and_the_version_kept() {
     let world = World::settled().live(|live| {
         live.versions.insert(number(2), published("1.0.0"));
@@ -395,7 +426,7 @@ fn weights_are_not_cleared_onto_a_version_that_cannot_serve() {
     let weighted = |latest: &'static str| {
         World::settled().live(move |live| {
             live.latest.sha256 = Some(hash(latest));
-            live.versions.get_mut(&number(1)).unwrap().usable = false;
+            live.versions.get_mut(&number(1)).unwrap().state = VersionState::Failed;
             live.aliases.get_mut(&alias("live")).unwrap().routing = [(number(2), Weight(0.1))].into();
         })
     };

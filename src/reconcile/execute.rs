@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::observe::Observer;
 use crate::domain::{
     AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
-    VerifiedObject, Version, elapsed,
+    VerifiedObject, Version, VersionState, elapsed,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
@@ -70,8 +70,8 @@ enum Look<T> {
 enum Readiness {
     /// It can serve, or that could not be learnt.
     Known(Outcome),
-    /// It is in this state, out of which it does not come by itself.
-    Never(String),
+    /// It is in this state, out of which it does not come by itself. The second is Lambda's own word.
+    Never(VersionState, String),
 }
 
 impl From<Outcome> for Readiness {
@@ -307,8 +307,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         match result {
             Ok((version, sha256)) if sha256 == expect => match self.await_active(version, expect).await {
                 Readiness::Known(outcome) => outcome,
+                // It is known now, and the next plan uploads the same code again before it publishes.
+                Readiness::Never(VersionState::Inactive, state) => Outcome::Refused(format!(
+                    "version {version} is {state}, and Lambda answers with it until the code is updated"
+                )),
                 // Looking again at once would only bring the same version: this is no moved world.
-                Readiness::Never(state) => Outcome::failed(format!(
+                Readiness::Never(VersionState::Active | VersionState::Failed, state) => Outcome::failed(format!(
                     "version {version} is {state} and cannot serve, and Lambda answers with it until the code or the \
                      configuration is updated: correct what keeps it from starting"
                 )),
@@ -363,9 +367,10 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             Look::Over(match seen.state.as_deref() {
                 Some("Active") | None => Outcome::done(Some(version)).into(),
                 Some("Pending") => return Look::Unfinished,
-                Some(state) => {
-                    self.observer.mark_unusable(self.key, version);
-                    Readiness::Never(state.to_owned())
+                Some(told) => {
+                    let state = VersionState::of(Some(told));
+                    self.observer.mark(self.key, version, state);
+                    Readiness::Never(state, told.to_owned())
                 }
             })
         })
@@ -407,7 +412,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 Readiness::Known(Outcome::Done { .. }) => Ok(version),
                 Readiness::Known(outcome @ (Outcome::Refused(_) | Outcome::Failed { .. })) => Err(outcome),
                 // The next plan does without it.
-                Readiness::Never(state) => Err(Outcome::Refused(format!(
+                Readiness::Never(_, state) => Err(Outcome::Refused(format!(
                     "version {version} is {state} and cannot serve"
                 ))),
             },

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::observe::{Observer, read_failure};
 use crate::domain::{
     AliasName, FunctionKey, FunctionVersion, ObservedAlias, ObservedFunction, ObservedState, PublishedVersion,
-    RevisionId, Routing,
+    RevisionId, Routing, VersionState,
 };
 use crate::ports::{LambdaRead, PortError, PortErrorKind, Qualifier, VersionSnapshot};
 
@@ -105,7 +105,7 @@ impl Observer {
                     sha256,
                     config: None,
                     publication: seen.publication,
-                    usable: matches!(seen.state.as_deref(), Some("Active") | None),
+                    state: VersionState::of(seen.state.as_deref()),
                 };
                 found.versions.insert(number, version);
             }

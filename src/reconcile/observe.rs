@@ -1,13 +1,13 @@
 //! Reads what is live. A failed read is reported as such, never as absence, and never stops the other functions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
-    ReadFailureKind, RevisionId, Target, TargetName, Version,
+    ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
 };
 use crate::ports::{LambdaRead, PortError, PortErrorKind};
 use crate::telemetry::FunctionsUnreadable;
@@ -40,7 +40,7 @@ struct Memory {
     /// they came with: a publication rotates it.
     whole: Option<Arc<ObservedFunction>>,
     /// Versions that were found unable to serve, which the list does not always show.
-    unusable: BTreeSet<Version>,
+    unusable: BTreeMap<Version, VersionState>,
     /// The sweep in which its weights were last read; 0 where they never were.
     weighed: u64,
 }
@@ -157,9 +157,9 @@ impl Observer {
         };
         let mut lock = self.lock();
         let memory = lock.entry(key.clone()).or_default();
-        for number in &memory.unusable {
+        for (number, state) in &memory.unusable {
             if let Some(version) = versions.get_mut(number) {
-                version.usable = false;
+                version.state = *state;
             }
         }
         let found = Arc::new(ObservedFunction {
@@ -233,8 +233,12 @@ impl Observer {
     }
 
     /// Remembers that a version was found unable to serve, so that the next plan does without it.
-    pub(super) fn mark_unusable(&self, key: &FunctionKey, version: Version) {
-        self.lock().entry(key.clone()).or_default().unusable.insert(version);
+    pub(super) fn mark(&self, key: &FunctionKey, version: Version, state: VersionState) {
+        self.lock()
+            .entry(key.clone())
+            .or_default()
+            .unusable
+            .insert(version, state);
     }
 
     /// Drops what is remembered of functions that Git no longer names.

@@ -28,7 +28,7 @@ pub(crate) use request::Request;
 use super::clock::Timestamp;
 use super::ids::Ids;
 use super::s3::S3;
-use model::{Function, Pending};
+use model::{Function, Pending, State};
 
 /// All functions of all accounts and regions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -225,6 +225,16 @@ impl Lambda {
                 }
             }
         }
+    }
+
+    /// Lets a published version fall idle, as Lambda does after weeks without a call. Returns whether there is one.
+    pub(crate) fn fall_idle(&mut self, place: &str, name: &str, version: u64) -> bool {
+        let function = self
+            .places
+            .get_mut(place)
+            .and_then(|place| place.functions.get_mut(name));
+        let version = function.and_then(|function| function.versions.get_mut(&version));
+        version.map(|version| version.state = State::Inactive).is_some()
     }
 
     /// The bytes of a version's package, for the link that `GetFunction` gives.

@@ -280,6 +280,20 @@ impl Place {
         )
     }
 
+    /// Lets a published version fall `Inactive`, as Lambda does after weeks in which nobody called it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such version.
+    pub fn fall_idle(&self, function: &str, version: u64) -> Result<(), LambdaError> {
+        let place = format!("{}/{}", self.account, self.region);
+        if self.sandbox.shared.lock().lambda.fall_idle(&place, function, version) {
+            Ok(())
+        } else {
+            Err(LambdaError::not_found(&format!("{function}:{version}")))
+        }
+    }
+
     /// `GetFunction`, of `$LATEST` or a qualifier.
     ///
     /// # Errors

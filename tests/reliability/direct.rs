@@ -7,7 +7,7 @@ use std::time::Duration;
 use pinfold::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, FunctionName,
     FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion, Resolution, RevisionId,
-    Routing, S3Location, UpdateStatus, VerifiedObject, Version, Weight,
+    Routing, S3Location, UpdateStatus, VerifiedObject, Version, VersionState, Weight,
 };
 use pinfold::ports::{
     Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
@@ -102,7 +102,7 @@ fn published(configuration: &Value) -> PublishedVersion {
         sha256,
         config: Some(digest(configuration)),
         publication: Publication::parse(text(configuration, "Description"), sha256),
-        usable: true,
+        state: VersionState::Active,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pinfold::domain::{
     ChangeLimit, CodeSha256, DesiredArtifact, DesiredState, FunctionKey, FunctionVersion, Mode, PackageKind,
-    PublishedVersion, Routing, Target, UpdateStatus, Version,
+    PublishedVersion, Routing, Target, UpdateStatus, Version, VersionState,
 };
 use pinfold::drift::Drift;
 use pinfold::plan::{ArtifactFacts, FunctionPlan, Hold, Plan, Policy, Reason, State, Step, VersionRef, plan};
@@ -178,7 +178,7 @@ pub(crate) fn settled_plans_nothing(case: &Case, function: &Function) {
             sha256: named(artifact, &store).unwrap(),
             config: settled.config,
             publication: None,
-            usable: true,
+            state: VersionState::Active,
         };
         settled.versions.insert(number, version);
         let at = FunctionVersion::Number(Version::new(number).unwrap());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pinfold::domain::{
     AliasName, CodeSettings, CodeSha256, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction,
-    PackageKind, Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version,
+    PackageKind, Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version, VersionState,
 };
 use pinfold::plan::{LatestGuard, Step, VersionRef};
 
@@ -109,8 +109,10 @@ impl Function {
             Step::PublishVersion { expect, publication } => {
                 hold(complete && *expect == self.sha256, "the hash guard does not hold")?;
                 let number = self.published.unwrap_or_else(|| self.publish(publication));
-                if !self.versions[&number].usable {
-                    return Err(Stop::NeverServes);
+                match self.versions[&number].state {
+                    VersionState::Active => {}
+                    VersionState::Inactive => hold(false, "Lambda answers with a version that is Inactive")?,
+                    VersionState::Failed => return Err(Stop::NeverServes),
                 }
                 *from_publish = Some(number);
             }
@@ -140,7 +142,7 @@ impl Function {
             sha256: self.sha256,
             config: self.config,
             publication: Some(publication.clone()),
-            usable: true,
+            state: VersionState::Active,
         };
         self.versions.insert(number, version);
         self.published = Some(number);
@@ -156,7 +158,10 @@ impl Function {
                     known.is_some_and(|known| known.sha256 == sha256),
                     "the version is another",
                 )?;
-                hold(known.is_some_and(|known| known.usable), "the version cannot serve")?;
+                hold(
+                    known.is_some_and(PublishedVersion::is_usable),
+                    "the version cannot serve",
+                )?;
                 version.get()
             }
             VersionRef::FromPublish => from_publish.ok_or_else(|| Stop::Refused("nothing was published".to_owned()))?,

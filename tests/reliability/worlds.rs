@@ -7,7 +7,8 @@ use std::sync::Arc;
 use pinfold::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
     FunctionVersion, Mode, ObservedState, PackageKind, Publication, PublishedVersion, ReadFailure, ReadFailureKind,
-    Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version, Weight,
+    Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version, VersionState,
+    Weight,
 };
 use pinfold::plan::ArtifactFacts;
 
@@ -149,7 +150,11 @@ fn version(choices: &mut Choices<'_>) -> PublishedVersion {
             sha256: hash(number),
             commit: None,
         }),
-        usable: choices.among(&[(6, true), (1, false)]),
+        state: choices.among(&[
+            (6, VersionState::Active),
+            (1, VersionState::Inactive),
+            (1, VersionState::Failed),
+        ]),
     }
 }
 

@@ -252,3 +252,23 @@ async fn a_publication_that_can_never_succeed_is_a_failure_and_no_refused_guard(
         .count();
     assert_eq!(tries, 1);
 }
+
+#[tokio::test]
+async fn a03_what_fell_idle_is_uploaded_and_published_anew_once() {
+    let mut world = World::settled().await;
+    world.aws.fall_idle("api", 1).unwrap();
+    world.mark();
+    world.manifest("api", "version: \"1.0.0\"\naliases: { live: {}, canary: {} }\n");
+    world.apply().await;
+    let writes: Vec<String> = world.writes().into_iter().map(|call| call.operation).collect();
+    assert_eq!(writes, ["UpdateFunctionCode", "PublishVersion", "CreateAlias"]);
+    assert_eq!(world.aws.alias("api", "canary").unwrap()["FunctionVersion"], "2");
+    assert_eq!(
+        world.aws.alias("api", "live").unwrap()["FunctionVersion"],
+        "1",
+        "what an alias runs already wakes with the first call"
+    );
+    world.settle().await;
+    world.restart().await;
+    world.settle().await;
+}

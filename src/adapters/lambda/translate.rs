@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::digest::config_digest;
 use crate::domain::{
     AccountId, AliasName, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication,
-    PublishedVersion, Routing, UpdateStatus, Version, Weight, one_line,
+    PublishedVersion, Routing, UpdateStatus, Version, VersionState, Weight, one_line,
 };
 use crate::ports::{FunctionSnapshot, VersionSnapshot};
 
@@ -133,18 +133,14 @@ pub(super) fn published(
     let publication = configuration
         .description()
         .and_then(|text| Publication::parse(text, sha256));
-    // What is Pending will serve in a while, and is waited for; to publish it again would make a second version.
-    let usable = matches!(
-        configuration.state(),
-        Some(FunctionState::Active | FunctionState::Pending) | None
-    );
+    let state = VersionState::of(configuration.state().map(FunctionState::as_str));
     Some((
         number,
         PublishedVersion {
             sha256,
             config: config_digest(raw),
             publication,
-            usable,
+            state,
         },
     ))
 }
@@ -156,19 +152,19 @@ mod tests {
     #[test]
     fn a_version_whose_snapshot_is_still_being_taken_is_not_published_again() {
         let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-        for (state, usable) in [
-            (None, true),
-            (Some(FunctionState::Active), true),
-            (Some(FunctionState::Pending), true),
-            (Some(FunctionState::Inactive), false),
-            (Some(FunctionState::Failed), false),
+        for (state, expected) in [
+            (None, VersionState::Active),
+            (Some(FunctionState::Active), VersionState::Active),
+            (Some(FunctionState::Pending), VersionState::Active),
+            (Some(FunctionState::Inactive), VersionState::Inactive),
+            (Some(FunctionState::Failed), VersionState::Failed),
         ] {
             let configuration = FunctionConfiguration::builder()
                 .code_sha256(hash)
                 .set_state(state.clone())
                 .build();
             let (_, version) = published(&configuration, Version::new(1).unwrap(), &Value::Null).unwrap();
-            assert_eq!(version.usable, usable, "{state:?}");
+            assert_eq!(version.state, expected, "{state:?}");
         }
     }
 }

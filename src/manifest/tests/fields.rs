@@ -91,6 +91,8 @@ fn a_suspension_without_a_reason_is_a_fault() {
     insta::assert_snapshot!(faults("suspend: true\n"), @r#"prod/api.yaml:6:10: suspend: it takes a reason, as in suspend: { reason: "incident 4711" }; remove it to resume"#);
     insta::assert_snapshot!(faults("suspend: { reason: \"  \" }\n"), @"prod/api.yaml:6:20: suspend.reason: it is empty: say why, so that whoever finds it knows when to end it");
     assert!(faults("suspend: { reason: \"a\\eb\" }\n").contains("control characters"));
+    // Marks that turn the reading direction are obeyed as well.
+    assert!(faults("suspend: { reason: \"a\\u202eb\" }\n").contains("control characters"));
     assert!(faults(&format!("suspend: {{ reason: {} }}\n", "x".repeat(1001))).contains("shorten it"));
 }
 

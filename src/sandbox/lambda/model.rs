@@ -124,7 +124,12 @@ pub(super) enum Origin {
 pub(super) enum State {
     Pending,
     Active,
-    Failed { code: String, reason: String },
+    /// Nobody called it for weeks.
+    Inactive,
+    Failed {
+        code: String,
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,6 +45,11 @@ pub(super) fn configuration(
             State::Active => {
                 put("State", json!("Active"));
             }
+            State::Inactive => {
+                put("State", json!("Inactive"));
+                put("StateReason", json!("The function is inactive."));
+                put("StateReasonCode", json!("Idle"));
+            }
             State::Failed { code, reason } => {
                 put("State", json!("Failed"));
                 put("StateReason", json!(reason));
