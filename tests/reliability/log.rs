@@ -1,11 +1,14 @@
 //! Listens to what a daemon of this thread logs. The tests of this folder run their daemons on their own threads.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// Has somebody who hears everything, for the whole process.
+static EVERYBODY: Once = Once::new();
 
 /// Where log lines go.
 #[derive(Clone, Default)]
@@ -22,6 +25,13 @@ pub(crate) struct Listening {
 impl Log {
     /// Begins to listen, from now on.
     pub(crate) fn listen(&self) -> Listening {
+        // Where a thread without a listener reaches a line first, the line would be taken for unwanted by all.
+        EVERYBODY.call_once(|| {
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(Level::WARN)
+                .with_writer(io::sink);
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        });
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::WARN)
