@@ -210,6 +210,7 @@ class EveryCase(unittest.TestCase):
             files += [notifications["caFile"]] if "caFile" in notifications else []
             for receiver in notifications.get("receivers", []):
                 files += [value for key, value in receiver.items() if key.endswith("File")]
+            files += repository.get("verify", {}).values()
             files += [repository["caFile"]] if "caFile" in repository else []
             mounts = [mount["mountPath"] for mount in container(objects)["volumeMounts"]]
             for file in files:
