@@ -14,7 +14,7 @@ use super::pass::{Engine, Freshness, PassPolicy, Scope};
 use super::patrol::{Find, Patrol};
 use super::status::{Nudge, StatusBoard};
 use super::watch::{InForce, Watcher};
-use crate::domain::{DesiredState, FunctionKey};
+use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult};
 use crate::ports::{Artifacts, Clock, DesiredSource, LambdaWrite, Priority};
 use crate::telemetry::{PassSkipped, PassSuperseded};
@@ -195,6 +195,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             held: self
                 .backoffs
                 .holds(desired.revision.as_ref(), self.engine.clock().now()),
+            change_limit: self.change_limit(scope, &desired),
             ..self.policy.clone()
         };
         let mut patrol = std::mem::take(&mut self.patrol);
@@ -234,6 +235,16 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             self.show(&scope, report);
         }
         unsettled
+    }
+
+    /// Returns how many functions a pass may change. Where some functions are looked at, all of which the fleet could see
+    /// changed, they are not held against each other: a dozen aliases that somebody has moved are no reason to wait.
+    fn change_limit(&self, scope: &Scope, desired: &DesiredState) -> ChangeLimit {
+        let limit = self.policy.change_limit;
+        match &scope.only {
+            Some(only) if !limit.exceeded(only.len(), desired.functions.len()) => ChangeLimit::Unlimited,
+            Some(_) | None => limit,
+        }
     }
 
     /// Shows what a pass came to, in the place of what was shown of the same functions.
@@ -324,7 +335,11 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                 only: Some(keys.into_iter().filter(|key| !self.engine.is_in_hand(key)).collect()),
                 ..Scope::default()
             };
-            let pass = Priority::Nudged.of(Box::pin(self.engine.apply(desired, &scope, policy, over)));
+            let policy = PassPolicy {
+                change_limit: self.change_limit(&scope, desired),
+                ..policy.clone()
+            };
+            let pass = Priority::Nudged.of(Box::pin(self.engine.apply(desired, &scope, &policy, over)));
             reports.extend(pass.await.map(|report| (scope, report)));
         }
     }

@@ -148,6 +148,43 @@ async fn a_function_that_is_deleted_is_missing_and_one_that_comes_back_is_brough
 }
 
 #[tokio::test]
+async fn many_aliases_that_somebody_moves_at_once_do_not_wait_to_be_acknowledged() {
+    let names = &fleet()[..24];
+    let mut world = World::with(Setup {
+        functions: names,
+        git: true,
+        ..Setup::default()
+    })
+    .await;
+    beside_layered(&mut world, async |world, daemon| {
+        for name in names {
+            world.aws.update_code(name, &Code::zip(zip("edited"))).unwrap();
+            world.aws.publish(name).unwrap();
+        }
+        // The limit holds back all of this: it is more than half of the fleet.
+        first_sweep(daemon).await;
+        for name in names {
+            world.aws.update_code(name, &Code::zip(zip("1.0.0"))).unwrap();
+        }
+        sweep(world, daemon).await;
+        for name in &names[..12] {
+            world.aws.update_alias(name, "live", 2, None).unwrap();
+        }
+        sweep(world, daemon).await;
+        assert!(names.iter().all(|name| live(world, name) == "1"));
+        let metric = "pinfold_reconcile_errors_total{reason=\"TooManyChanges\"}";
+        let before = daemon.metric(metric);
+        for name in &names[..12] {
+            world.aws.update_alias(name, "live", 2, None).unwrap();
+        }
+        sweep(world, daemon).await;
+        assert!(names.iter().all(|name| live(world, name) == "1"));
+        assert_eq!(daemon.metric(metric), before, "and not for a moment either");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_look_that_fails_is_neither_absence_nor_drift() {
     three(async |world, daemon| {
         for operation in ["GetFunction", "ListAliases"] {
