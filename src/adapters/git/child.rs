@@ -24,9 +24,15 @@ use crate::ports::{PortError, PortErrorKind};
 /// The command of the binary that does a child's work.
 pub const WORKER_COMMAND: &str = "git-worker";
 
-/// What a child may see of the environment: where the system's certificate authorities are, and how names and shared
-/// libraries are found where a system does it its own way. Nothing of AWS is among it.
-const ENVIRONMENT: [&str; 6] = [
+/// What a child may see of the environment: proxies, where the system's certificate authorities are, and how names and
+/// shared libraries are found where a system does it its own way. Nothing of AWS is among it.
+const ENVIRONMENT: [&str; 12] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "LD_LIBRARY_PATH",

@@ -75,8 +75,17 @@ impl Remote {
                 .map(|head| (head.name().to_owned(), head.oid()))
                 .collect::<Vec<_>>())
         };
-        self.prepare_known_hosts();
-        let heads = list().map_err(|error| session.error(&operation, &error))?;
+        self.prepare_known_hosts(true);
+        let heads = list()
+            .or_else(|error| {
+                if !session.may_lack_a_key(&error) {
+                    return Err(error);
+                }
+                // The server has no key of a type that is known of it: ask for any, so that the one it has can be shown.
+                self.prepare_known_hosts(false);
+                list()
+            })
+            .map_err(|error| session.error(&operation, &error))?;
         let wanted = self.reference();
         match heads.iter().find(|(name, _)| *name == wanted) {
             Some((_, head)) => Ok(*head),
@@ -102,7 +111,7 @@ impl Remote {
             let mut remote = mirror.remote_anonymous(self.url.as_str())?;
             remote.fetch(&[refspec], Some(&mut options), None)
         };
-        self.prepare_known_hosts();
+        self.prepare_known_hosts(true);
         let fetched = match history {
             History::Head => match fetch(1) {
                 Err(error) if error.message().contains(NOT_SHALLOW) => fetch(WHOLE),
@@ -142,14 +151,18 @@ impl Remote {
 
     /// Puts the keys of this host where libgit2 looks for them before it connects, so that it asks the server for
     /// a key of a type that the file has. Whether the key is trusted is decided by [`Session::check_host_key`]
-    /// alone, so a failure here costs nothing but that preference.
-    fn prepare_known_hosts(&self) {
+    /// alone, so a failure here costs nothing but that preference. Without `preferred`, none is put there.
+    fn prepare_known_hosts(&self, preferred: bool) {
         if let Transport::Ssh { host, port, .. } = self.url.transport()
             && let (Some(file), Some(home)) = (&self.auth.known_hosts_file, &self.home)
             && let Ok(known) = read_file(file)
         {
             let folder = home.join(".ssh");
-            let lines = known_hosts::trusted_lines(&known, host, *port);
+            let lines = if preferred {
+                known_hosts::trusted_lines(&known, host, *port)
+            } else {
+                String::new()
+            };
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::write(folder.join("known_hosts"), lines))
                 .ok();
@@ -197,6 +210,11 @@ impl<'a> Session<'a> {
             Some((kind, message)) => PortError::new(kind, operation, message),
             None => error::remote(operation, error),
         }
+    }
+
+    /// Returns whether the connection ended before a host key was looked at and a credential asked for.
+    fn may_lack_a_key(&self, error: &Error) -> bool {
+        error.class() == ErrorClass::Ssh && !self.offered.get() && !self.refused()
     }
 
     fn refused(&self) -> bool {
