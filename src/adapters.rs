@@ -8,5 +8,7 @@ pub mod git;
 pub mod lambda;
 mod listing;
 pub mod notify;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod s3;
 pub mod web;

@@ -16,6 +16,7 @@ mod schema;
 mod setup;
 mod status;
 mod stop;
+mod traces;
 mod validate;
 
 use std::path::PathBuf;

@@ -2,13 +2,17 @@
 //!
 //! Labels and error words come from closed sets. Never a credential, a presigned URL or a function's environment.
 
+mod daemon;
 mod deliveries;
 mod events;
 mod fleet;
 mod metrics;
+mod said;
+mod spans;
 
 use std::sync::Arc;
 
+pub use daemon::{CommitInForce, EventsHappened, Started, Stopping};
 pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
     AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
@@ -17,6 +21,8 @@ pub use events::{
 use fleet::Fleet;
 use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
+use said::Said;
+pub use spans::{Work, answered, aws_span, function_span, pass_span};
 
 use crate::domain::Timestamp;
 use crate::plan::Report;
@@ -27,6 +33,7 @@ pub struct Telemetry {
     registry: Registry,
     metrics: Arc<Metrics>,
     fleet: Fleet,
+    said: Arc<Said>,
 }
 
 impl Telemetry {
@@ -44,6 +51,7 @@ impl Telemetry {
             registry,
             metrics,
             fleet: Fleet::default(),
+            said: Arc::default(),
         })
     }
 

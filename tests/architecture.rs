@@ -15,7 +15,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("plan", &["domain", "drift"]),
     ("notify", &["domain", "plan"]),
     ("ports", &["domain", "notify"]),
-    ("telemetry", &["domain", "drift", "plan"]),
+    ("telemetry", &["domain", "drift", "plan", "notify"]),
     (
         "reconcile",
         &["domain", "manifest", "drift", "plan", "notify", "ports", "telemetry"],
@@ -64,11 +64,12 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// Crates that have one home, and the rooms that are it.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 7] = [
     ("git2", &["adapters", "cli/demo/repository.rs"]),
     ("aws_sdk_", &["adapters"]),
     ("serde_yaml", &["manifest", "config"]),
     ("tokio_cron_scheduler", &["adapters"]),
+    ("opentelemetry", &["adapters", "cli/traces.rs"]),
     ("prometheus", &["telemetry"]),
     ("similar", &["plan"]),
 ];

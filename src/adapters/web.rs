@@ -160,12 +160,17 @@ impl Web {
             .body(Full::new(body))
             .map_err(|_| NoAnswer::Request)?;
         request.headers_mut().extend(headers);
-        tokio::time::timeout(TIMEOUT, self.send(request))
+        self.send(request).await
+    }
+
+    /// Sends a request that somebody else has built.
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+        tokio::time::timeout(TIMEOUT, self.answered(request))
             .await
             .map_err(|_| NoAnswer::Timeout)?
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+    async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
         let response = self.client.request(request).await.map_err(|error| classify(&error))?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         // An answer that is too long says nothing more; its status does.

@@ -79,15 +79,17 @@ pub(super) async fn run(args: &DemoArgs, global: &Global, output: Output) -> Res
             } else {
                 LogLevel::Info
             };
-            logging::daemon(
+            let traces = logging::daemon(
                 Log {
                     format: Some(LogFormat::Text),
                     level,
                 },
                 0,
-            );
+            )?;
             output.data(&welcome(&repository, &config_file, &endpoint, address))?;
-            stay(&config, listener, output, &stop).await
+            let stayed = stay(&config, listener, output, &stop).await;
+            traces.end().await;
+            stayed
         };
         sandbox_stop.cancel();
         result
@@ -208,7 +210,7 @@ fn welcome(repository: &Path, config: &Path, endpoint: &str, address: SocketAddr
          plan     pinfold plan --config {config}\n\n\
          To deploy, change one line and commit it; it is live within seconds:\n\n  \
          cd {repository}\n  \
-         perl -pi -e 's/{from}/{to}/' {file}\n  \
+         sed -i 's/{from}/{to}/' {file}\n  \
          git commit -am 'checkout-api: {to}'\n\n\
          To go back: git revert --no-edit HEAD. To end the demo: Ctrl-C.\n\n"
     )

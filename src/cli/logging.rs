@@ -2,12 +2,22 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
+use super::exit::Failure;
+use super::traces::Traces;
 use crate::config::{Log, LogFormat, LogLevel};
 
-/// Starts logging for the daemon.
-pub(super) fn daemon(log: Log, verbose: u8) {
+/// Starts logging for the daemon, and tracing where the environment asks for it.
+///
+/// # Errors
+///
+/// The environment names a collector that is none.
+pub(super) fn daemon(log: Log, verbose: u8) -> Result<Traces, Failure> {
+    let traces = Traces::from_env()?;
     let level = match (log.level, verbose) {
         (level, 0) => level,
         (level, 1) => level.max(LogLevel::Debug),
@@ -18,19 +28,20 @@ pub(super) fn daemon(log: Log, verbose: u8) {
     } else {
         LogFormat::Json
     });
-    start(format, level);
+    start(format, level, &traces);
+    Ok(traces)
 }
 
 /// Starts logging for a command that prints its result: silent unless it is asked for.
 pub(super) fn command(verbose: u8) {
     match verbose {
         0 => {}
-        1 => start(LogFormat::Text, LogLevel::Info),
-        _ => start(LogFormat::Text, LogLevel::Debug),
+        1 => start(LogFormat::Text, LogLevel::Info, &Traces::default()),
+        _ => start(LogFormat::Text, LogLevel::Debug, &Traces::default()),
     }
 }
 
-fn start(format: LogFormat, level: LogLevel) {
+fn start(format: LogFormat, level: LogLevel, traces: &Traces) {
     let level = match level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",
@@ -40,13 +51,16 @@ fn start(format: LogFormat, level: LogLevel) {
     };
     // Other crates speak only in trouble: at their finer levels the SDK writes requests, with what is in them.
     let filter = EnvFilter::new(format!("warn,pinfold={level}"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    // A second start, as in tests, leaves the first in force.
-    let _ = match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // Every line stands alone: what a span says of it, the line says itself.
+    let lines = lines.with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
+    // A second start, as in tests, leaves the first in force.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(traces.layer())
+        .try_init();
 }

@@ -7,7 +7,7 @@ use crate::config::{self, Config, ReceiverKind};
 use crate::reconcile::{Notifications, Subscriber};
 use crate::telemetry::Telemetry;
 
-/// Builds what tells the receivers of the configuration; `None` where it has none.
+/// Builds what tells the log, and the receivers of the configuration.
 ///
 /// # Errors
 ///
@@ -15,11 +15,8 @@ use crate::telemetry::Telemetry;
 pub(super) fn notifications(
     config: &Config,
     telemetry: &Telemetry,
-) -> Result<Option<Notifications<Receiver, SystemClock>>, WebError> {
+) -> Result<Notifications<Receiver, SystemClock>, WebError> {
     let settings = &config.notifications;
-    if settings.receivers.is_empty() {
-        return Ok(None);
-    }
     let web = Web::new(settings.ca_file.as_deref())?;
     let page = settings.page_url.as_ref().map(ToString::to_string);
     let subscribers = settings
@@ -39,12 +36,12 @@ pub(super) fn notifications(
             }
         })
         .collect();
-    Ok(Some(Notifications {
+    Ok(Notifications {
         subscribers,
         targets: config.targets.iter().map(|target| target.target.clone()).collect(),
         clock: SystemClock,
         telemetry: telemetry.clone(),
-    }))
+    })
 }
 
 fn kind(kind: ReceiverKind) -> notify::ReceiverKind {

@@ -10,12 +10,14 @@ use super::stop::on_signal;
 use super::{Global, logging, notifications, setup};
 use crate::adapters::cron::Cron;
 use crate::config::Config;
+use crate::domain::Mode;
 use crate::http::Server;
 use crate::reconcile::{Driver, Nudge, StatusBoard};
+use crate::telemetry::{Started, Stopping};
 
 pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = setup::config(global)?;
-    logging::daemon(config.log, global.verbose);
+    let traces = logging::daemon(config.log, global.verbose)?;
     if global.function.is_some() {
         return Err(Failure::usage(
             "the daemon looks after all functions: narrow the target's `functions` instead",
@@ -31,6 +33,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure
         result = serve(&config, listener, StatusBoard::default(), stop.clone()) => result,
         never = on_signal(&stop) => match never? {},
     }?;
+    traces.end().await;
     Ok(Exit::Ok)
 }
 
@@ -56,12 +59,30 @@ pub(super) async fn serve(
     // waits for a plan.
     let server_stop = CancellationToken::new();
     let mut server = JoinSet::new();
-    if let Some(notifications) = notifications::notifications(config, &telemetry)? {
-        let (changes, stop) = (status.watch(), server_stop.clone());
-        server.spawn(async move { notifications.run(changes, stop).await });
+    let notifications = notifications::notifications(config, &telemetry)?;
+    let (changes, notified) = (status.watch(), server_stop.clone());
+    server.spawn(async move { notifications.run(changes, notified).await });
+    Started {
+        repository: config.repository.as_ref().map(|repository| repository.url.as_str()),
+        targets: config
+            .targets
+            .iter()
+            .map(|target| target.target.name.as_str())
+            .collect(),
+        observes: config.mode == Mode::Observe,
+        receivers: config.notifications.receivers.len(),
     }
+    .emit();
     server.spawn(Server { status, telemetry }.serve(listener, server_stop.clone()));
-    driver.run(stop).await;
+    let told_to_stop = async {
+        stop.cancelled().await;
+        Stopping.emit();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = driver.run(stop.clone()) => {}
+        () = told_to_stop => {}
+    }
     server_stop.cancel();
     while let Some(ended) = server.join_next().await {
         ended?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::execute::Execution;
 use super::observe::tell_unreadable;
@@ -13,7 +14,7 @@ use super::wave::Wave;
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite, Priority};
-use crate::telemetry::PassPhase;
+use crate::telemetry::{PassPhase, pass_span};
 
 /// Functions looked at side by side after they were changed. What holds them back is the rate limiter.
 const LOOKS_AT_ONCE: usize = 16;
@@ -28,6 +29,17 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// ends the pass after the steps in hand: waits are cut short, functions that were not begun are not begun, and the
     /// report says of the functions how they stood before. Where it comes before any step, there is no report.
     pub async fn apply(
+        &self,
+        desired: &DesiredState,
+        scope: &Scope,
+        policy: &PassPolicy,
+        stop: &CancellationToken,
+    ) -> Option<Report> {
+        let span = pass_span(desired.revision.as_ref(), desired.functions.len());
+        self.make(desired, scope, policy, stop).instrument(span).await
+    }
+
+    async fn make(
         &self,
         desired: &DesiredState,
         scope: &Scope,
@@ -140,7 +152,11 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         }
         for target in self.targets.keys() {
             let of_target = read.iter().filter(|(key, _)| key.target == *target);
-            tell_unreadable(target, of_target.map(|(key, state)| (&key.name, state)));
+            tell_unreadable(
+                target,
+                of_target.map(|(key, state)| (&key.name, state)),
+                self.telemetry(),
+            );
         }
         seen.observations.extend(read);
         let changed = DesiredState {

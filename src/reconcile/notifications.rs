@@ -1,4 +1,5 @@
-//! Tells receivers what passes came to, from a task beside the driver: whatever a receiver does, no pass waits for it.
+//! Tells the log and receivers what passes came to, from a task beside the driver: whatever a receiver does, no pass waits
+//! for it.
 //!
 //! Which events there are is `notify`'s to say; how they reach a receiver is its adapter's.
 
@@ -17,7 +18,7 @@ use crate::domain::{CommitId, Target};
 use crate::notify::{CommitStatus, Event, Message, Notification, Subscription, Tracker, commit_statuses, pending};
 use crate::plan::Report;
 use crate::ports::{Clock, Notifier, Retry};
-use crate::telemetry::{NotificationOutcome, Outcome, Telemetry};
+use crate::telemetry::{EventsHappened, NotificationOutcome, Outcome, Telemetry};
 use queue::Queue;
 
 /// Times that a notification is sent at the most.
@@ -146,6 +147,7 @@ impl Desk {
         }
         self.report = Some(Arc::clone(report));
         let events = self.tracker.observe(report, at);
+        EventsHappened { events: &events }.emit();
         for line in lines {
             line.tell(&events, report, at);
         }

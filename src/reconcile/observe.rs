@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
+use tracing::Instrument as _;
 
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
 };
 use crate::ports::{LambdaRead, PortError, PortErrorKind};
-use crate::telemetry::FunctionsUnreadable;
+use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
 /// 40 calls a second at some 0.3 s each keep 12 of them busy.
@@ -82,7 +83,8 @@ impl Observer {
                     target: target.name.clone(),
                     name: name.clone(),
                 };
-                (name.clone(), self.function(&key, lambda).await)
+                let span = function_span(&key, Work::Observe);
+                (name.clone(), self.function(&key, lambda).instrument(span).await)
             })
             .buffer_unordered(READS_AT_ONCE)
             .collect()
@@ -264,6 +266,7 @@ pub(super) fn is_out_of_reach(error: &PortError) -> bool {
 pub(super) fn tell_unreadable<'a>(
     target: &TargetName,
     functions: impl Iterator<Item = (&'a FunctionName, &'a ObservedState)>,
+    telemetry: &Telemetry,
 ) {
     let mut kinds: BTreeMap<ReadFailureKind, (usize, &FunctionName, &str)> = BTreeMap::new();
     for (name, state) in functions {
@@ -279,7 +282,7 @@ pub(super) fn tell_unreadable<'a>(
             function,
             error,
         }
-        .emit();
+        .emit(telemetry);
     }
 }
 

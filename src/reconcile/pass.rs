@@ -338,7 +338,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             seen.failed_targets.extend(part.failed_targets);
         }
         for failure in &seen.failed_targets {
-            TargetFailed { failure }.emit();
+            TargetFailed { failure }.emit(&self.telemetry);
         }
         seen
     }
@@ -358,7 +358,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             .all(|state| matches!(state, ObservedState::Unreadable(_)));
         // Where the whole target is away, that is told, and not once more for its functions.
         if read.listed.is_ok() || !nothing_read {
-            tell_unreadable(&target.name, read.functions.iter());
+            tell_unreadable(&target.name, read.functions.iter(), &self.telemetry);
         }
         let mut failed_targets = Vec::new();
         let mut unmanaged = Vec::new();
@@ -394,7 +394,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 target: &target.name,
                 error: &error.to_string(),
             }
-            .emit(),
+            .emit(&self.telemetry),
         }
         let observations: Observations = read
             .functions

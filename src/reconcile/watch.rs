@@ -9,7 +9,7 @@ use super::desire::{ManifestCache, load};
 use super::status::{Nudge, StatusBoard};
 use crate::domain::{DesiredState, Target, elapsed};
 use crate::ports::{Clock, DesiredSource, PortError, PortErrorKind};
-use crate::telemetry::{GitOperation, GitRequest, Telemetry};
+use crate::telemetry::{CommitInForce, GitOperation, GitRequest, Telemetry};
 
 /// The desired state that passes work from; `None` until a commit has been read.
 pub(super) type InForce = Option<Arc<DesiredState>>;
@@ -47,6 +47,7 @@ impl<S: DesiredSource, C: Clock> Watcher<'_, S, C> {
         let result = self.try_look().await;
         self.status.source_error(result.as_ref().err().map(ToString::to_string));
         if let Ok(Some(desired)) = result {
+            CommitInForce { desired: &desired }.emit();
             self.status.commit(desired.revision.clone());
             self.in_force.send_replace(Some(Arc::new(desired)));
         }

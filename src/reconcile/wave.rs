@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::execute::{Execution, Executor};
 use super::pass::Engine;
 use crate::domain::{CommitId, FunctionKey, ObservedState};
 use crate::plan::{Observations, Step, StepReport, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite, PortError, Priority};
-use crate::telemetry::StepFinished;
+use crate::telemetry::{StepFinished, Work, function_span};
 
 /// Functions in hand at a time. An update takes 5 to 6 seconds and sometimes 25, in which nothing can be done but wait, and
 /// 15 writes a second, AWS's whole quota, are five functions a second.
@@ -91,7 +92,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 report,
                 duration,
             }
-            .emit();
+            .emit(self.telemetry());
             self.steps.send_if_modified(|steps| {
                 *steps += u64::from(report.was_taken());
                 report.was_taken()
@@ -119,7 +120,10 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             writes,
             stop,
         };
-        let execution = Priority::Write.of(Box::pin(executor.run(steps, finished))).await;
+        let work = executor
+            .run(steps, finished)
+            .instrument(function_span(&key, Work::Execute));
+        let execution = Priority::Write.of(Box::pin(work)).await;
         // An error means that nothing is left to be done after this.
         begun.map(|begun| begun.send(true).ok());
         (key, execution)

@@ -8,6 +8,7 @@ use tracing::{debug, error, info, warn};
 use super::Telemetry;
 use super::fleet::{Sync, is_held};
 use super::metrics::FAILED;
+use super::said::Topic;
 use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
 use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult, Verdict};
 
@@ -104,9 +105,9 @@ pub struct GitRequest<'a> {
 impl GitRequest<'_> {
     /// Logs and counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
-        let operation = match self.operation {
-            GitOperation::List => "list",
-            GitOperation::Fetch => "fetch",
+        let (operation, topic) = match self.operation {
+            GitOperation::List => ("list", Topic::GitList),
+            GitOperation::Fetch => ("fetch", Topic::GitFetch),
         };
         let metrics = &telemetry.metrics;
         metrics.git_requests.with_label_values(&[operation, self.result]).inc();
@@ -116,6 +117,9 @@ impl GitRequest<'_> {
             .observe(self.duration.as_secs_f64());
         match self.error {
             None => {
+                if telemetry.said.is_over(&topic) {
+                    info!(operation, "the repository can be read again");
+                }
                 metrics.git_last_success.set(super::fleet::seconds(&self.now));
                 debug!(
                     operation,
@@ -123,11 +127,17 @@ impl GitRequest<'_> {
                     "the repository answered"
                 );
             }
-            Some(error) => warn!(
+            Some(error) if telemetry.said.is_news(topic, self.result) => warn!(
                 operation,
                 result = self.result,
                 error,
-                "the repository could not be read; the last good commit stays in force"
+                "the repository could not be read; the last good commit stays in force, and the next look is as scheduled"
+            ),
+            Some(error) => debug!(
+                operation,
+                result = self.result,
+                error,
+                "the repository could still not be read"
             ),
         }
     }
@@ -148,15 +158,26 @@ pub struct FunctionsUnreadable<'a> {
 }
 
 impl FunctionsUnreadable<'_> {
-    /// Logs it.
-    pub fn emit(&self) {
-        warn!(
-            target = %self.target,
-            functions = self.count,
-            function = %self.function,
-            error = self.error,
-            "functions could not be read, of which the first is named; nothing is concluded from that"
-        );
+    /// Logs it; what lasts is said once.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let Self {
+            target,
+            count,
+            function,
+            error,
+        } = self;
+        // Which function is the first, and how many there are, changes from pass to pass while one cause lasts.
+        if telemetry.said.is_news(Topic::Functions((*target).clone()), "") {
+            warn!(
+                %target,
+                functions = count,
+                %function,
+                error,
+                "functions could not be read, of which the first is named; nothing is concluded from that"
+            );
+        } else {
+            debug!(%target, functions = count, %function, error, "functions could still not be read");
+        }
     }
 }
 
@@ -168,9 +189,14 @@ pub struct TargetFailed<'a> {
 }
 
 impl TargetFailed<'_> {
-    /// Logs it.
-    pub fn emit(&self) {
-        error!(target = %self.failure.target, error = self.failure.message, "a target could not be read");
+    /// Logs it; what lasts is said once.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let TargetFailure { target, message } = self.failure;
+        if telemetry.said.is_news(Topic::Target(target.clone()), "") {
+            error!(%target, error = message, "a target could not be read; nothing is done there until it can");
+        } else {
+            debug!(%target, error = message, "a target could still not be read");
+        }
     }
 }
 
@@ -184,13 +210,14 @@ pub struct ListingFailed<'a> {
 }
 
 impl ListingFailed<'_> {
-    /// Logs it.
-    pub fn emit(&self) {
-        warn!(
-            target = %self.target,
-            error = self.error,
-            "the functions could not be listed, so those that Git does not name are not shown"
-        );
+    /// Logs it; what lasts is said once.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let Self { target, error } = self;
+        if telemetry.said.is_news(Topic::Listing((*target).clone()), "") {
+            warn!(%target, error, "the functions could not be listed, so those that Git does not name are not shown");
+        } else {
+            debug!(%target, error, "the functions could still not be listed");
+        }
     }
 }
 
@@ -208,16 +235,18 @@ pub struct StepFinished<'a> {
 }
 
 impl StepFinished<'_> {
-    /// Logs it.
-    pub fn emit(&self) {
+    /// Logs it. A step that fails in the same way time and again is told once, until it is done.
+    pub fn emit(&self, telemetry: &Telemetry) {
         let Self { key, report, .. } = self;
         let alias = report.step.alias().map(ToString::to_string);
         let revision = self.revision.map(ToString::to_string);
         let version = report.version.map(crate::domain::Version::get);
         let (step, duration_ms, message) = (report.step.action(), millis(self.duration), report.message.as_deref());
         let (target, function) = (key.target.as_str(), key.name.as_str());
+        let topic = || Topic::Step((*key).clone(), step, report.step.alias().cloned());
         match report.result {
             StepResult::Done => {
+                telemetry.said.is_over(&topic());
                 info!(
                     target,
                     function, alias, revision, step, version, duration_ms, message, "a step is done"
@@ -227,6 +256,18 @@ impl StepFinished<'_> {
                 info!(
                     target,
                     function, alias, revision, step, message, "a step was refused; the next pass looks again"
+                );
+            }
+            StepResult::Failed if !telemetry.said.is_news(topic(), message.unwrap_or_default()) => {
+                debug!(
+                    target,
+                    function,
+                    alias,
+                    revision,
+                    step,
+                    duration_ms,
+                    error = message,
+                    "a step failed again"
                 );
             }
             StepResult::Failed => {
@@ -367,21 +408,63 @@ impl PassFinished<'_> {
             debug!(changed, duration_ms = millis(self.duration), "a pass was ended early");
             return;
         }
-        info!(
-            revision = report.revision.as_ref().map(ToString::to_string),
-            functions = report.functions.len(),
-            in_sync = count(State::InSync),
-            drifted = count(State::Drifted),
-            progressing = count(State::Progressing),
-            withheld = count(State::Withheld),
-            suspended = count(State::Suspended),
-            unreadable = count(State::Unreadable),
-            failed = count(State::Failed),
-            changed,
-            faults = report.faults.len(),
-            duration_ms = millis(self.duration),
-            "a pass is complete"
-        );
+        say_what_is_over(report, telemetry);
+        let revision = report.revision.as_ref().map(ToString::to_string);
+        let (in_sync, drifted, progressing) = (count(State::InSync), count(State::Drifted), count(State::Progressing));
+        let (withheld, suspended) = (count(State::Withheld), count(State::Suspended));
+        let (unreadable, failed) = (count(State::Unreadable), count(State::Failed));
+        let (functions, faults) = (report.functions.len(), report.faults.len());
+        let duration_ms = millis(self.duration);
+        // A pass that finds what the one before it found says nothing new.
+        let state = format!("{revision:?} {summary:?} {functions} {faults}");
+        let news = !report.narrowed && telemetry.said.is_news(Topic::Fleet, &state);
+        if news || changed > 0 {
+            info!(
+                revision,
+                functions,
+                in_sync,
+                drifted,
+                progressing,
+                withheld,
+                suspended,
+                unreadable,
+                failed,
+                changed,
+                faults,
+                duration_ms,
+                "a pass is complete; passes that find the same are not told"
+            );
+        } else {
+            debug!(
+                revision,
+                functions, in_sync, duration_ms, "a pass is complete and found nothing new"
+            );
+        }
+    }
+}
+
+/// Says of what could not be read before, and was read in this pass.
+fn say_what_is_over(report: &Report, telemetry: &Telemetry) {
+    if report.narrowed || report.ended_early {
+        return;
+    }
+    for target in report.accounts.keys() {
+        let away = report.failed_targets.iter().any(|failed| failed.target == *target);
+        if away {
+            continue;
+        }
+        if telemetry.said.is_over(&Topic::Target(target.clone())) {
+            info!(%target, "the target can be read again");
+        }
+        let mut functions = report
+            .functions
+            .iter()
+            .filter(|function| function.key.target == *target);
+        if functions.all(|function| function.state != State::Unreadable)
+            && telemetry.said.is_over(&Topic::Functions(target.clone()))
+        {
+            info!(%target, "all functions of the target can be read again");
+        }
     }
 }
 

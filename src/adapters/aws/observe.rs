@@ -11,7 +11,9 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-use crate::telemetry::{AwsRequest, Telemetry};
+use tracing::Span;
+
+use crate::telemetry::{AwsRequest, Telemetry, answered, aws_span};
 
 /// Tells telemetry of every attempt.
 #[derive(Clone)]
@@ -34,9 +36,9 @@ impl std::fmt::Debug for Attempts {
     }
 }
 
-/// When an attempt began.
+/// When an attempt began, and its span.
 #[derive(Debug)]
-struct Began(Instant);
+struct Began(Instant, Span);
 
 impl Storable for Began {
     type Storer = StoreReplace<Self>;
@@ -53,7 +55,9 @@ impl Intercept for Attempts {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Began(Instant::now()));
+        let operation = config.load::<Metadata>().map_or("unknown", |metadata| metadata.name());
+        let span = aws_span(self.service, operation);
+        config.interceptor_state().store_put(Began(Instant::now(), span));
         Ok(())
     }
 
@@ -76,6 +80,11 @@ impl Intercept for Attempts {
             duration,
         }
         .emit(&self.telemetry);
+        if let Some(Began(_, span)) = config.load::<Began>() {
+            answered(span, status);
+        }
+        // The span ends with the attempt, not with the whole operation.
+        config.interceptor_state().unset::<Began>();
         Ok(())
     }
 }

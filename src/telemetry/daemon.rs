@@ -1,0 +1,133 @@
+//! What an operator reads of a daemon's day: its start and end, each commit with its faults, and what began or ended.
+
+use tracing::{debug, error, info, warn};
+
+use crate::domain::DesiredState;
+use crate::notify::{About, Event, EventKind, Severity};
+
+/// Faults, or events of one kind, that are told one by one. More are counted; the page and the API have all of them.
+const TOLD: usize = 20;
+
+/// The daemon begins.
+#[derive(Debug)]
+pub struct Started<'a> {
+    /// The repository; `None` where the configuration names none.
+    pub repository: Option<&'a str>,
+    /// The names of the targets.
+    pub targets: Vec<&'a str>,
+    /// Whether drift is only reported.
+    pub observes: bool,
+    /// How many receivers are notified.
+    pub receivers: usize,
+}
+
+impl Started<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            repository = self.repository,
+            targets = self.targets.join(", "),
+            mode = if self.observes { "observe" } else { "reconcile" },
+            receivers = self.receivers,
+            "Pinfold starts"
+        );
+    }
+}
+
+/// The daemon was told to end.
+#[derive(Debug)]
+pub struct Stopping;
+
+impl Stopping {
+    /// Logs it.
+    pub fn emit(&self) {
+        info!("told to stop: the steps in hand are finished first");
+    }
+}
+
+/// Another commit is in force.
+#[derive(Debug)]
+pub struct CommitInForce<'a> {
+    /// What it says.
+    pub desired: &'a DesiredState,
+}
+
+impl CommitInForce<'_> {
+    /// Logs it, and its faults.
+    pub fn emit(&self) {
+        let Self { desired } = self;
+        let revision = desired.revision.as_ref().map(ToString::to_string);
+        info!(
+            revision,
+            functions = desired.functions.len(),
+            files = desired.files,
+            faults = desired.faults.len(),
+            "another commit is in force"
+        );
+        for fault in desired.faults.iter().take(TOLD) {
+            warn!(
+                revision,
+                file = fault.file,
+                line = fault.line,
+                column = fault.column,
+                error = fault.message,
+                "a file of the repository is faulty; what it names is left as it is until the file is mended"
+            );
+        }
+        if desired.faults.len() > TOLD {
+            let more = desired.faults.len() - TOLD;
+            warn!(
+                revision,
+                more, "further faults are not told: `pinfold validate` shows all of them"
+            );
+        }
+    }
+}
+
+/// Things began or ended, as a report shows.
+#[derive(Debug)]
+pub struct EventsHappened<'a> {
+    /// The events of one pass.
+    pub events: &'a [Event],
+}
+
+impl EventsHappened<'_> {
+    /// Logs each, the first twenty of each kind. What is told again within the hour is for those who look closely.
+    pub fn emit(&self) {
+        for kind in EventKind::ALL {
+            // What failed was told when it did, step by step.
+            let told = |event: &&Event| event.kind == kind && (kind != EventKind::Failed);
+            let of_kind: Vec<&Event> = self.events.iter().filter(told).collect();
+            for event in of_kind.iter().take(TOLD) {
+                log(event);
+            }
+            if of_kind.len() > TOLD {
+                let (event, more) = (kind.as_str(), of_kind.len() - TOLD);
+                info!(
+                    event,
+                    more, "and so it is for further functions: the status shows all of them"
+                );
+            }
+        }
+    }
+}
+
+fn log(event: &Event) {
+    let kind = event.kind.as_str();
+    let target = event.about.target().as_str();
+    let function = match &event.about {
+        About::Target(_) => None,
+        About::Function(key) => Some(key.name.as_str()),
+    };
+    let reasons: Vec<&str> = event.reasons.iter().map(|reason| reason.as_str()).collect();
+    let reason = (!reasons.is_empty()).then(|| reasons.join(", "));
+    let (what, text) = (event.kind.words(), event.text.as_str());
+    let severity = if event.repeated { None } else { Some(event.severity()) };
+    match severity {
+        None => debug!(event = kind, target, function, reason, "{what} again: {text}"),
+        Some(Severity::Info) => info!(event = kind, target, function, reason, "{what}: {text}"),
+        Some(Severity::Warning) => warn!(event = kind, target, function, reason, "{what}: {text}"),
+        Some(Severity::Error) => error!(event = kind, target, function, reason, "{what}: {text}"),
+    }
+}
