@@ -694,6 +694,92 @@ class RealRun(unittest.TestCase):
                     self.assertTrue(found or panel["title"] in empty, expr)
 
 
+class RealTrouble(unittest.TestCase):
+    """The alerts on series as Pinfold serves them while things go wrong: each scrape of the demo stands for a minute."""
+
+    SCRAPES = 30
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        listen = ["--listen", f"127.0.0.1:{port}", "--dir", f"{self.folder}/demo"]
+        process = subprocess.Popen([PINFOLD, "demo", *listen], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+
+    def scrape(self):
+        """Returns the value of each series."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+        except urllib.error.URLError:
+            return {}
+        return dict(line.rsplit(" ", 1) for line in lines if line.startswith("pinfold_"))
+
+    def wait_until_in_sync(self):
+        deadline = time.monotonic() + 90
+        while True:
+            ready = [value for name, value in self.scrape().items() if name.startswith("pinfold_function_ready{")]
+            # One function of the demo is suspended, with $LATEST and one alias.
+            if len(ready) >= 20 and ready.count("0") <= 2:
+                return
+            assert time.monotonic() < deadline, "the demo does not come to rest"
+            time.sleep(0.5)
+
+    def break_things(self):
+        """One function may not be read, one not be changed, and one manifest is none."""
+        config = yaml.safe_load((self.folder / "demo" / "pinfold.yaml").read_text())
+        denied = {"kind": "reply", "status": 403, "errorType": "AccessDeniedException"}
+        faults = [
+            {"operation": "GetFunction", "resource": "orders-events", "times": 0, "effect": denied},
+            {"operation": "UpdateAlias", "resource": "checkout-worker", "times": 0, "effect": denied},
+        ]
+        for fault in faults:
+            request = urllib.request.Request(
+                config["targets"][0]["endpointUrl"] + "/_sandbox/faults", data=json.dumps(fault).encode(), method="POST"
+            )
+            urllib.request.urlopen(request, timeout=10).close()
+        repository = self.folder / "demo" / "lambda-versions"
+        (worker,) = repository.glob("prod/**/checkout-worker.yaml")
+        # Another alias is to be moved: its version is published, and the alias is not.
+        worker.write_text(re.sub(r'version: ".*"', 'version: "1.5.1"', worker.read_text()))
+        (repository / "prod" / "broken.yaml").write_text("kind: [\n")
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        for command in (["add", "--all"], ["commit", "--quiet", "--message", "broken"]):
+            result = run("git", "-C", str(repository), *who, *command)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_the_alerts_fire_on_what_is_really_served(self):
+        self.wait_until_in_sync()
+        scrapes = []
+        for number in range(self.SCRAPES):
+            if number == 3:
+                self.break_things()
+            scrapes.append(self.scrape())
+            time.sleep(1)
+        own = 'job="pinfold",namespace="pinfold",pod="a"'
+        series = []
+        for name in sorted({name for scrape in scrapes for name in scrape}):
+            labelled = name.replace("{", "{" + own + ",") if "{" in name else name + "{" + own + "}"
+            series.append({"series": labelled, "values": " ".join(scrape.get(name, "_") for scrape in scrapes)})
+        # Whatever fired at any time of the half hour, and nothing else.
+        fired = {
+            "expr": 'group by (alertname) (max_over_time(ALERTS{alertstate="firing"}[30m]))',
+            "eval_time": f"{self.SCRAPES - 1}m",
+            "exp_samples": [
+                {"labels": f'{{alertname="{name}"}}', "value": 1}
+                for name in ("PinfoldAwsDenied", "PinfoldFunctionStalled", "PinfoldManifestInvalid", "PinfoldSyncFailed")
+            ],
+        }
+        test = {"interval": "1m", "input_series": series, "promql_expr_test": [fired]}
+        (self.folder / "test.yaml").write_text(
+            yaml.safe_dump({"rule_files": [str(CHART / "files" / "alerts.yaml")], "tests": [test]})
+        )
+        result = run("promtool", "test", "rules", str(self.folder / "test.yaml"))
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use tracing::Metadata;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -36,8 +37,8 @@ pub(super) fn daemon(log: Log, verbose: u8) -> Result<Traces, Failure> {
 pub(super) fn command(verbose: u8) {
     match verbose {
         0 => {}
-        1 => start(LogFormat::Text, LogLevel::Info, &Traces::default()),
-        _ => start(LogFormat::Text, LogLevel::Debug, &Traces::default()),
+        1 => start(LogFormat::Text, LogLevel::Info, &Traces::none()),
+        _ => start(LogFormat::Text, LogLevel::Debug, &Traces::none()),
     }
 }
 
@@ -57,7 +58,7 @@ fn start(format: LogFormat, level: LogLevel, traces: &Traces) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Every line stands alone: what a span says of it, the line says itself.
-    let lines = lines.with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
+    let lines = lines.with_filter(filter.and(filter_fn(|metadata: &Metadata<'_>| !metadata.is_span())));
     // A second start, as in tests, leaves the first in force.
     let _ = tracing_subscriber::registry()
         .with(lines)

@@ -12,10 +12,14 @@ mod without {
     use crate::cli::exit::Failure;
 
     /// No spans.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(in crate::cli) struct Traces;
 
     impl Traces {
+        pub(in crate::cli) fn none() -> Self {
+            Self
+        }
+
         #[expect(clippy::unnecessary_wraps, reason = "with a collector it may fail")]
         pub(in crate::cli) fn from_env() -> Result<Self, Failure> {
             Ok(Self)
@@ -46,10 +50,15 @@ mod with_otlp {
     use crate::cli::exit::Failure;
 
     /// Spans, where there is a collector.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(in crate::cli) struct Traces(Option<otlp::Traces>);
 
     impl Traces {
+        /// No spans.
+        pub(in crate::cli) fn none() -> Self {
+            Self(None)
+        }
+
         /// Sets up what the environment asks for: a collector's address, unless the SDK is switched off.
         pub(in crate::cli) fn from_env() -> Result<Self, Failure> {
             let off = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
