@@ -364,6 +364,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let mut unmanaged = Vec::new();
         match read.listed {
             Ok(listed) => {
+                ListingFailed::is_over(&target.name, &self.telemetry);
                 let in_git = |name: &FunctionName| {
                     let key = FunctionKey {
                         target: target.name.clone(),

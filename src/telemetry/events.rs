@@ -210,6 +210,13 @@ pub struct ListingFailed<'a> {
 }
 
 impl ListingFailed<'_> {
+    /// Notes that they could be listed.
+    pub fn is_over(target: &TargetName, telemetry: &Telemetry) {
+        if telemetry.said.is_over(&Topic::Listing(target.clone())) {
+            info!(%target, "the functions can be listed again");
+        }
+    }
+
     /// Logs it; what lasts is said once.
     pub fn emit(&self, telemetry: &Telemetry) {
         let Self { target, error } = self;
@@ -432,7 +439,7 @@ impl PassFinished<'_> {
                 changed,
                 faults,
                 duration_ms,
-                "a pass is complete; passes that find the same are not told"
+                "a pass is complete"
             );
         } else {
             debug!(

@@ -81,7 +81,7 @@ async fn while_lambda_fails_nothing_is_concluded_and_nothing_multiplied() {
                     .sandbox
                     .inject(Fault::on(operation, reply(status, error_type)).times(0));
             }
-            for _ in 0..5 {
+            for pass in 0..5 {
                 world.clock.advance(Duration::from_mins(2));
                 world.sandbox.clear_calls();
                 let seen = log.listen();
@@ -97,7 +97,11 @@ async fn while_lambda_fails_nothing_is_concluded_and_nothing_multiplied() {
                 assert!(made <= most, "{error_type}: {made} calls in one pass");
                 assert!(world.writes().is_empty());
                 let told = seen.complaints();
-                assert_eq!(told.len(), 1, "{error_type}: one cause is told once: {told:#?}");
+                assert_eq!(
+                    told.len(),
+                    usize::from(pass == 0),
+                    "{error_type}: one cause is told once, and not in every pass: {told:#?}"
+                );
             }
             world.sandbox.clear_faults();
             daemon.sweep(world).await;
@@ -279,12 +283,12 @@ async fn while_git_is_away_drift_is_corrected_to_the_last_good_commit() {
                 .update_code("api", &Code::zip(zip(&format!("hotfix {round}"))))
                 .unwrap();
             daemon.nudge.source();
-            until(|| !seen.complaints().is_empty()).await;
+            until(|| daemon.status.get().source_error.is_some()).await;
             let status = daemon.sweep(world).await;
             assert_eq!(state(&status, "api"), State::InSync);
             assert!(status.source_error.is_some());
             let told = seen.complaints();
-            assert_eq!(told.len(), 1, "{told:#?}");
+            assert_eq!(told.len(), usize::from(round == 0), "it is told once: {told:#?}");
         }
         std::fs::rename(&away, &path).unwrap();
         world.function("api", "1.1.0");

@@ -22,6 +22,8 @@ mod json;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod lost;
 #[cfg(test)]
 mod metrics;

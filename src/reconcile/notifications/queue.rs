@@ -73,3 +73,58 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::notify::{CommitState, CommitStatus, Message};
+
+    fn message(second: i64) -> Notification {
+        Notification::Message(Message {
+            revision: None,
+            at: DateTime::from_timestamp(second, 0).unwrap(),
+            counts: BTreeMap::new(),
+            events: Vec::new(),
+        })
+    }
+
+    fn status(target: &str, state: CommitState) -> Notification {
+        Notification::Status(CommitStatus {
+            revision: "1111111111111111111111111111111111111111".parse().unwrap(),
+            target: target.parse().unwrap(),
+            state,
+            description: String::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn where_the_queue_is_full_the_oldest_goes() {
+        let queue = Queue::default();
+        for second in 0..32 {
+            assert!(!queue.push(message(second)));
+        }
+        assert!(queue.push(message(32)));
+        queue.close();
+        assert_eq!(queue.next().await, Some(message(1)));
+        for _ in 2..=32 {
+            assert!(queue.next().await.is_some());
+        }
+        assert_eq!(queue.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_newer_status_takes_the_place_of_the_older() {
+        let queue = Queue::default();
+        queue.push(status("prod", CommitState::Pending));
+        queue.push(status("staging", CommitState::Pending));
+        queue.push(status("prod", CommitState::Success));
+        queue.close();
+        assert_eq!(queue.next().await, Some(status("staging", CommitState::Pending)));
+        assert_eq!(queue.next().await, Some(status("prod", CommitState::Success)));
+        assert_eq!(queue.next().await, None);
+    }
+}
