@@ -169,8 +169,11 @@ pub trait Artifacts: Send + Sync {
 
 /// The time, and waiting for it.
 pub trait Clock: Send + Sync {
-    /// Returns the present time.
+    /// Returns the present time, for what people read and write. It jumps where somebody sets the clock.
     fn now(&self) -> Timestamp;
+
+    /// Returns the time since some moment that stays the same, for waits and durations. It never jumps.
+    fn uptime(&self) -> Duration;
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;

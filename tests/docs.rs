@@ -80,17 +80,70 @@ fn every_test_that_holds_a_promise_is_there() {
     let page = read(&root().join("docs/reliability.md"));
     let sources: String = rust_files(&root().join("tests"))
         .into_iter()
+        .chain(rust_files(&root().join("src")))
         .map(|file| read(&file))
         .collect();
     // A test's name is a sentence; a shorter word may be anything.
     let is_test = |word: &String| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         word.bytes().all(plain) && word.matches('_').count() > 3
     };
     let named: Vec<String> = code_spans(&prose(&page)).into_iter().filter(is_test).collect();
     assert!(named.len() > 20, "the tests are found: {named:?}");
     let missing = named.iter().filter(|test| !sources.contains(&format!("fn {test}(")));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn every_bad_day_has_its_row_and_every_test_of_one_is_named_there() {
+    let page = read(&root().join("docs/reliability.md"));
+    let table = section(&page, "## Every bad day has its test");
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes()[3].is_ascii_digit())
+        .collect();
+    let told: BTreeSet<String> = rows
+        .iter()
+        .flat_map(|row| row.split('|').nth(1).unwrap_or_default().split(','))
+        .map(|row| row.trim().to_owned())
+        .collect();
+    let all = [('G', 12), ('M', 8), ('A', 10), ('W', 4), ('D', 7)];
+    let expected = all
+        .iter()
+        .flat_map(|(letter, last)| (1..=*last).map(move |number| format!("{letter}{number}")));
+    assert_eq!(told, expected.collect());
+    // A row is open, or names what holds it.
+    let empty = rows.iter().filter(|row| {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default().trim();
+        last != "open" && code_spans(last).is_empty()
+    });
+    assert_eq!(empty.collect::<Vec<_>>(), Vec::<&&str>::new());
+    let mut unnamed = Vec::new();
+    for file in rust_files(&root().join("src"))
+        .into_iter()
+        .chain(rust_files(&root().join("tests")))
+    {
+        for name in read(&file)
+            .split("fn ")
+            .skip(1)
+            .filter_map(|rest| rest.split('(').next())
+        {
+            let bytes = name.as_bytes();
+            let of_a_row = bytes.len() > 4 && b"gmawd".contains(&bytes[0]) && bytes[3] == b'_';
+            let number: Option<u32> = name.get(1..3).and_then(|digits| digits.parse().ok());
+            let Some(number) = number.filter(|_| of_a_row) else {
+                continue;
+            };
+            let row = format!("| {}{number} |", char::from(bytes[0].to_ascii_uppercase()));
+            let named = rows
+                .iter()
+                .any(|line| line.starts_with(&row) && line.contains(&format!("`{name}`")));
+            if !named {
+                unnamed.push(name.to_owned());
+            }
+        }
+    }
+    assert_eq!(unnamed, Vec::<String>::new());
 }
 
 #[test]

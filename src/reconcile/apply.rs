@@ -46,7 +46,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         policy: &PassPolicy,
         stop: &CancellationToken,
     ) -> Option<Report> {
-        let started = self.clock.now();
+        let started = self.clock.uptime();
         let desired = narrow(desired, scope);
         // Nothing is written while the pass only looks, so there it can end at any moment.
         let (mut seen, plan) = tokio::select! {
@@ -66,7 +66,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             if todo.is_empty() {
                 break;
             }
-            let applying = self.clock.now();
+            let applying = self.clock.uptime();
             self.take_in_hand(&mut todo);
             let wave = Wave {
                 todo,
@@ -76,7 +76,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             };
             let executed = Box::pin(self.execute(wave, stop)).await;
             self.phase(PassPhase::Apply, applying);
-            let verifying = self.clock.now();
+            let verifying = self.clock.uptime();
             let keys: BTreeSet<FunctionKey> = executed.keys().cloned().collect();
             let again: BTreeSet<FunctionKey> = executed
                 .iter()

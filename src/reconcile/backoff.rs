@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{CommitId, FunctionKey, Timestamp};
+use crate::domain::{CommitId, FunctionKey};
 use crate::plan::{FunctionReport, Hold, Reason, Report, State, StepResult};
+use crate::ports::Clock;
 
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -23,7 +24,8 @@ pub(super) struct Backoffs(BTreeMap<FunctionKey, Backoff>);
 #[derive(Debug, Clone)]
 struct Backoff {
     failures: u32,
-    until: Timestamp,
+    /// The uptime at which it is due.
+    until: Duration,
     reason: Reason,
     why: String,
     /// The commit that it failed under: another one is tried at once.
@@ -31,13 +33,15 @@ struct Backoff {
 }
 
 impl Backoffs {
-    /// Returns the functions that are to be left alone for now.
-    pub(super) fn holds(&self, revision: Option<&CommitId>, now: Timestamp) -> BTreeMap<FunctionKey, Hold> {
+    /// Returns the functions that are to be left alone for now. Pauses go by the uptime, so that no clock that is set
+    /// ends or lengthens one; the time of day is for people.
+    pub(super) fn holds<C: Clock>(&self, revision: Option<&CommitId>, clock: &C) -> BTreeMap<FunctionKey, Hold> {
+        let uptime = clock.uptime();
         self.0
             .iter()
-            .filter(|(_, backoff)| backoff.revision.as_ref() == revision && now < backoff.until)
+            .filter(|(_, backoff)| backoff.revision.as_ref() == revision && uptime < backoff.until)
             .map(|(key, backoff)| {
-                let until = backoff.until.format("%H:%M:%S");
+                let until = (clock.now() + backoff.until.saturating_sub(uptime)).format("%H:%M:%S");
                 let message = format!(
                     "{}; the next try is at {until} UTC, or with the next commit",
                     backoff.why
@@ -54,7 +58,7 @@ impl Backoffs {
     }
 
     /// Notes what a pass came to.
-    pub(super) fn note(&mut self, report: &Report, now: Timestamp) {
+    pub(super) fn note(&mut self, report: &Report, uptime: Duration) {
         for function in &report.functions {
             match failure(function) {
                 Some((first, reason, why)) => {
@@ -66,7 +70,7 @@ impl Backoffs {
                     let pause = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
                     let backoff = Backoff {
                         failures,
-                        until: now + pause,
+                        until: uptime + pause,
                         reason,
                         why,
                         revision: report.revision.clone(),

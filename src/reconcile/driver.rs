@@ -192,9 +192,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             return BTreeSet::new();
         };
         let policy = PassPolicy {
-            held: self
-                .backoffs
-                .holds(desired.revision.as_ref(), self.engine.clock().now()),
+            held: self.backoffs.holds(desired.revision.as_ref(), self.engine.clock()),
             change_limit: self.change_limit(scope, &desired),
             ..self.policy.clone()
         };
@@ -225,7 +223,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         for (scope, report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
             // What was cut short has not failed.
             if !superseded {
-                self.backoffs.note(&report, self.engine.clock().now());
+                self.backoffs.note(&report, self.engine.clock().uptime());
                 self.backoffs.retain(|key| desired.functions.contains_key(key));
             }
             if !waits_to_be_acknowledged(&report) {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::observe::Observer;
 use crate::domain::{
     AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
-    VerifiedObject, Version, VersionState, elapsed,
+    VerifiedObject, Version, VersionState,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
@@ -142,13 +142,21 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         let mut execution = Execution::default();
         let mut published = None;
         let mut halted = None;
+        // The version whose code this plan last gave to `$LATEST`.
+        let mut holds = None;
         for step in steps {
             let mut report = StepReport::planned(step);
             if report.step.begins_anew() {
                 (halted, published) = (None, None);
             }
             if self.stop.is_cancelled() {
-                halted = Some("the pass was ended early; the next one goes on from here".to_owned());
+                halted = Some(match (&report.step, &holds) {
+                    // Callers of the function without an alias get it for as long as no pass comes.
+                    (Step::UpdateCode { .. }, Some(version)) => {
+                        format!("the pass was ended early; until the next one $LATEST holds the code of {version}")
+                    }
+                    (_, _) => "the pass was ended early; the next one goes on from here".to_owned(),
+                });
             }
             if let Some(why) = &halted {
                 report.result = StepResult::Skipped;
@@ -157,9 +165,12 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 execution.reports.push(report);
                 continue;
             }
-            let before = self.clock.now();
+            if let Step::UpdateCode { version, .. } = &report.step {
+                holds = Some(version.clone());
+            }
+            let before = self.clock.uptime();
             let outcome = self.take(&report.step, &mut published).await;
-            let duration = elapsed(before, self.clock.now());
+            let duration = self.clock.uptime().saturating_sub(before);
             let (result, message) = match outcome {
                 Outcome::Done { version, message } => {
                     report.version = version;
@@ -258,10 +269,14 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
             Ok(sha256) => {
                 let found = sha256.map_or("no hash".to_owned(), |sha256| sha256.to_string());
-                Outcome::failed(format!(
-                    "{} was {} when it was looked up, but Lambda took {found}: nothing is published from it",
-                    code.location, code.sha256
-                ))
+                Outcome::Failed {
+                    message: format!(
+                        "{} was {} when it was looked up, but Lambda took {found}: nothing is published from it",
+                        code.location, code.sha256
+                    ),
+                    reason: Some(Reason::ArtifactChanged),
+                    again: false,
+                }
             }
             // The call may have been carried out: the hash and a new RevisionId say so.
             Err(error) if error.kind == PortErrorKind::Unknown => match self.lambda.function(&self.key.name).await {
@@ -379,7 +394,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
 
     /// Looks again and again until there is an outcome, for as long as Lambda may reasonably take.
     async fn wait<T: From<Outcome>>(&self, what: &str, mut look: impl AsyncFnMut() -> Look<T>) -> T {
-        let before = self.clock.now();
+        let before = self.clock.uptime();
         let mut first = FIRST_PAUSES.into_iter();
         let mut unanswered = 0;
         loop {
@@ -391,7 +406,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
             let pause = first.next().unwrap_or(PAUSE);
             let pause = pause.saturating_mul(1 << unanswered.min(8)).min(LONGEST_PAUSE);
             // The looks themselves may be slow, so it is the clock that counts.
-            let waited = elapsed(before, self.clock.now());
+            let waited = self.clock.uptime().saturating_sub(before);
             if waited >= LONGEST_WAIT {
                 let message = format!("{what} is not complete after {} s", waited.as_secs());
                 return Outcome::Refused(message).into();

@@ -11,7 +11,7 @@ use super::observe::{Observer, TargetObservation, is_out_of_reach, tell_unreadab
 use super::resolve::resolve;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
-    Target, TargetFailure, TargetName, Timestamp, elapsed,
+    Target, TargetFailure, TargetName,
 };
 use crate::plan::{
     ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, State, Unmanaged, plan,
@@ -215,7 +215,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
         }
     }
 
-    pub(super) fn phase(&self, phase: PassPhase, since: Timestamp) {
+    pub(super) fn phase(&self, phase: PassPhase, since: Duration) {
         PhaseFinished {
             phase,
             duration: self.elapsed(since),
@@ -236,15 +236,15 @@ impl<L, A, C: Clock> Engine<L, A, C> {
         accounts.clone()
     }
 
-    fn elapsed(&self, since: Timestamp) -> Duration {
-        elapsed(since, self.clock.now())
+    fn elapsed(&self, since: Duration) -> Duration {
+        self.clock.uptime().saturating_sub(since)
     }
 }
 
 impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// Plans a pass, and does nothing.
     pub async fn plan(&self, desired: &DesiredState, scope: &Scope, policy: &PassPolicy) -> Report {
-        let started = self.clock.now();
+        let started = self.clock.uptime();
         let desired = narrow(desired, scope);
         let (seen, plan) = self.look(&desired, scope, policy).await;
         let functions = Report::functions_of(plan, &desired, &seen.observations, &self.targets_by_name());
@@ -252,13 +252,13 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
     }
 
     pub(super) async fn look(&self, desired: &DesiredState, scope: &Scope, policy: &PassPolicy) -> (Seen, Plan) {
-        let started = self.clock.now();
+        let started = self.clock.uptime();
         if scope.is_whole() {
             self.observer.retain(|key| desired.functions.contains_key(key));
         }
         let mut seen = self.observe(desired, scope).await;
         self.phase(PassPhase::Read, started);
-        let deciding = self.clock.now();
+        let deciding = self.clock.uptime();
         let mut plan = self.decide(desired, &seen, policy);
         self.phase(PassPhase::Diff, deciding);
         let doubtful = self.doubtful(&seen, &plan);
@@ -467,7 +467,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         scope: &Scope,
         seen: Seen,
         functions: Vec<FunctionReport>,
-        started: Timestamp,
+        started: Duration,
         ended_early: bool,
     ) -> Report {
         let report = Report {

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desire::{ManifestCache, load};
 use super::status::{Nudge, StatusBoard};
-use crate::domain::{DesiredState, Target, elapsed};
+use crate::domain::{DesiredState, Target};
 use crate::ports::{Clock, DesiredSource, PortError, PortErrorKind};
 use crate::telemetry::{CommitInForce, GitOperation, GitRequest, Telemetry};
 
@@ -71,7 +71,7 @@ async fn timed<C: Clock, T>(
     operation: GitOperation,
     work: impl Future<Output = Result<T, PortError>>,
 ) -> Result<T, PortError> {
-    let before = clock.now();
+    let before = clock.uptime();
     let result = work.await;
     let now = clock.now();
     let error = result.as_ref().err();
@@ -79,7 +79,7 @@ async fn timed<C: Clock, T>(
         operation,
         error: error.map(ToString::to_string).as_deref(),
         result: error.map_or("ok", |error| class(error.kind)),
-        duration: elapsed(before, now),
+        duration: clock.uptime().saturating_sub(before),
         now,
     }
     .emit(telemetry);

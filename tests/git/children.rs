@@ -79,7 +79,7 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_silent_server_costs_one_timeout_and_its_child() {
+async fn g01_a_silent_server_costs_one_timeout_and_its_child() {
     let (url, ended) = server(wait_for_the_end);
     let error = source(&url, Duration::from_millis(300)).head().await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unknown);
@@ -88,7 +88,7 @@ async fn a_silent_server_costs_one_timeout_and_its_child() {
 }
 
 #[tokio::test]
-async fn a_server_that_drips_costs_no_more() {
+async fn g02_a_server_that_drips_costs_no_more() {
     let (url, ended) = server(drip);
     let error = source(&url, Duration::from_millis(300)).head().await.unwrap_err();
     assert!(error.message.contains("no answer within 300ms"), "{error}");

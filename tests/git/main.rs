@@ -7,6 +7,7 @@
 )]
 
 mod children;
+mod disk;
 mod origin;
 mod servers;
 mod smart_http;
@@ -117,7 +118,7 @@ async fn what_is_here_is_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_pack_that_ends_too_soon_is_an_error_and_spoils_nothing() {
+async fn g10_a_pack_that_ends_too_soon_is_an_error_and_spoils_nothing() {
     let origin = Origin::new();
     let first = origin.commit("main", &[("a.yaml", "a")], &[]);
     let server = Server::start(&origin.path());
@@ -178,7 +179,7 @@ async fn a_rewritten_branch_is_followed_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_rewritten_branch_is_refused_where_that_is_asked_for() {
+async fn g08_a_rewritten_branch_is_refused_where_that_is_asked_for() {
     for over_http in [false, true] {
         let origin = Origin::new();
         let url = url(&origin, over_http);
@@ -210,7 +211,7 @@ async fn a_rewritten_branch_is_refused_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_branch_that_is_missing_is_named_with_those_that_are_there() {
+async fn g07_a_branch_that_is_missing_is_named_with_those_that_are_there() {
     for over_http in [false, true] {
         let origin = Origin::new();
         let url = url(&origin, over_http);
@@ -223,7 +224,7 @@ async fn a_branch_that_is_missing_is_named_with_those_that_are_there() {
 }
 
 #[tokio::test]
-async fn an_empty_repository_says_so() {
+async fn g07_an_empty_repository_says_so() {
     for over_http in [false, true] {
         let origin = Origin::new();
         let url = url(&origin, over_http);
@@ -267,7 +268,7 @@ async fn a_commit_that_is_nowhere_is_looked_for_again_by_the_next_pass() {
 }
 
 #[tokio::test]
-async fn a_mirror_that_is_gone_or_broken_is_made_anew() {
+async fn d07_a_mirror_that_is_gone_or_broken_is_made_anew() {
     let origin = Origin::new();
     let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();

@@ -52,7 +52,7 @@ fn token() -> (TempDir, GitAuth) {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_offered_once_and_never_shown() {
+async fn g04_a_refused_token_is_offered_once_and_never_shown() {
     let (url, requests) = serve("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"");
     let (_folder, auth) = token();
     let error = refusal(&url, auth).await;
@@ -91,7 +91,7 @@ async fn a_server_that_wants_credentials_says_which_setting_is_missing() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn g05_a_redirect_is_not_followed() {
     let (elsewhere, requests) = serve("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"");
     let location = elsewhere.replace("127.0.0.1", "localhost");
     let status = format!("302 Found\r\nLocation: {location}/info/refs?service=git-upload-pack");
@@ -119,7 +119,7 @@ async fn each_status_has_its_kind() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_unreachable() {
+async fn g03_nobody_at_the_address_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

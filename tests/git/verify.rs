@@ -39,7 +39,7 @@ fn verifying(url: &str) -> GitSource {
 }
 
 #[tokio::test]
-async fn a_signed_commit_is_read_and_an_unsigned_one_refused() {
+async fn g12_a_signed_commit_is_read_and_an_unsigned_one_refused() {
     for over_http in [false, true] {
         let origin = origin();
         let url = crate::url(&origin, over_http);
@@ -68,7 +68,7 @@ async fn a_signed_commit_is_read_and_an_unsigned_one_refused() {
 }
 
 #[tokio::test]
-async fn a_process_that_knows_no_commit_yet_takes_none_that_is_unsigned() {
+async fn g12_a_process_that_knows_no_commit_yet_takes_none_that_is_unsigned() {
     let origin = origin();
     let server = Server::start(&origin.path());
     origin.commit("main", &[("prod/a.yaml", "unsigned\n")], &[]);

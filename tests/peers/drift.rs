@@ -197,7 +197,7 @@ async fn an_alias_moved_by_hand_goes_back_in_one_write() {
 }
 
 #[tokio::test]
-async fn weights_left_behind_are_cleared() {
+async fn a08_weights_left_behind_are_cleared() {
     scenario("weights", async |world| {
         world.release().await;
         if world.departs(Fact::UpdateAliasFailsOnWeights) {

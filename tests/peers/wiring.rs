@@ -37,6 +37,10 @@ impl Clock for PeerClock {
         SystemClock.now()
     }
 
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime()
+    }
+
     async fn sleep(&self, duration: Duration) {
         SystemClock.sleep(duration.mul_f64(self.scale)).await;
     }

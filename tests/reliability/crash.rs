@@ -67,7 +67,7 @@ fn succeeded(writes: &[Passed]) -> usize {
 }
 
 #[test]
-fn a_process_may_die_at_any_moment_of_any_call() {
+fn a05_a_process_may_die_at_any_moment_of_any_call() {
     let (mut points, mut most) = (0, 0);
     for window in WINDOWS {
         for job in &JOBS {

@@ -47,6 +47,10 @@ impl Clock for StageClock {
         DateTime::from_timestamp_millis(millis).unwrap()
     }
 
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.0.now().millis())
+    }
+
     async fn sleep(&self, duration: Duration) {
         self.0.advance(duration);
     }

@@ -65,7 +65,7 @@ async fn sweep_for(world: &World, daemon: &mut Daemon, minutes: u64) {
 
 // Time is paused here and below, as the SDK pauses before it tries again.
 #[tokio::test(start_paused = true)]
-async fn while_lambda_fails_nothing_is_concluded_and_nothing_multiplied() {
+async fn a01_while_lambda_fails_nothing_is_concluded_and_nothing_multiplied() {
     for (status, error_type, most) in [
         (429, "TooManyRequestsException", 4 * ATTEMPTS),
         (500, "ServiceException", 4 * ATTEMPTS),
@@ -119,7 +119,7 @@ async fn while_lambda_fails_nothing_is_concluded_and_nothing_multiplied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_read_is_told_once_and_hinders_nothing_else() {
+async fn a02_what_may_not_be_read_is_told_once_and_hinders_nothing_else() {
     let log = Log::default();
     weather(&["api", "worker", "mail"], async |world, daemon| {
         for function in ["worker", "mail"] {
@@ -144,7 +144,7 @@ async fn what_may_not_be_read_is_told_once_and_hinders_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn writes_that_are_throttled_for_half_an_hour_are_tried_ever_more_seldom() {
+async fn a01_writes_that_are_throttled_for_half_an_hour_are_tried_ever_more_seldom() {
     weather(&["api"], async |world, daemon| {
         let throttled = reply(429, "TooManyRequestsException");
         world
@@ -238,7 +238,7 @@ async fn looks_at_an_update_are_not_multiplied_while_lambda_is_throttled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_s3_is_away_aliases_stay_and_nothing_is_called_drift() {
+async fn a06_while_s3_is_away_aliases_stay_and_nothing_is_called_drift() {
     for (status, error_type) in [(503, "SlowDown"), (500, "InternalError"), (403, "AccessDenied")] {
         weather(&["api", "worker"], async |world, daemon| {
             world

@@ -153,7 +153,7 @@ fn every_order(name: &str, window: Duration) -> usize {
 }
 
 #[test]
-fn every_order_of_two_passes_with_two_switches_ends_in_agreement() {
+fn d02_every_order_of_two_passes_with_two_switches_ends_in_agreement() {
     let mut orders = 0;
     for (name, window) in [
         ("bump", Duration::ZERO),

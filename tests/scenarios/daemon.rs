@@ -265,7 +265,7 @@ async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_func
 }
 
 #[tokio::test]
-async fn where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
+async fn d01_where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
     let mut world = World::with(Setup {
         functions: MANY,
         ..Setup::default()

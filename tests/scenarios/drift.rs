@@ -226,7 +226,7 @@ async fn an_alias_moved_by_hand_goes_back_in_one_write() {
 }
 
 #[tokio::test]
-async fn weights_left_behind_are_cleared() {
+async fn a08_weights_left_behind_are_cleared() {
     let mut world = World::released().await;
     world.aws.update_alias("api", "live", 2, Some((1, 0.1))).unwrap();
     world.mark();

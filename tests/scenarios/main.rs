@@ -12,6 +12,8 @@ mod beside;
 #[cfg(test)]
 mod calm;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod drift;

@@ -30,7 +30,7 @@ async fn a_refused_guard_is_looked_at_again_in_the_same_pass() {
 }
 
 #[tokio::test]
-async fn a_guard_that_is_refused_for_ever_is_tried_three_times_a_pass() {
+async fn a04_a_guard_that_is_refused_for_ever_is_tried_three_times_a_pass() {
     let mut world = World::settled().await;
     world.function("api", "1.1.0");
     world.refuse("UpdateFunctionCode", 412, 0);
@@ -66,7 +66,7 @@ async fn a_guard_that_is_refused_for_ever_is_tried_three_times_a_pass() {
 }
 
 #[tokio::test]
-async fn an_alias_that_somebody_moves_meanwhile_is_not_overrun() {
+async fn a04_an_alias_that_somebody_moves_meanwhile_is_not_overrun() {
     let mut world = World::settled().await;
     world.function("api", "1.1.0");
     world.inject("UpdateAlias", Effect::Delay { ms: 1_000 });
@@ -210,7 +210,7 @@ async fn a_write_that_is_not_allowed_says_so() {
 }
 
 #[tokio::test]
-async fn a_full_code_storage_is_named() {
+async fn a09_a_full_code_storage_is_named() {
     let mut world = World::settled().await;
     world.function("api", "1.1.0");
     let full = Effect::Reply {

@@ -1,16 +1,23 @@
 //! Updates of `$LATEST` that take their time or fail: somebody else's, and Pinfold's own.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
+use chrono::TimeDelta;
+use pinfold::domain::Timestamp;
+use pinfold::ports::Clock;
+use pinfold::reconcile::{PassPolicy, Scope};
 use pinfold::sandbox::Effect;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
+use crate::wiring::{TestClock, engine_with};
 use crate::world::{BUCKET, World, zip};
 
 #[tokio::test]
-async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
+async fn a03_an_update_in_progress_is_not_waited_for_and_not_disturbed() {
     let mut world = World::settled().await;
     upload_by_hand(&mut world, Effect::InProgress { ms: 60_000 }).await;
     insta::assert_snapshot!(world.story().await, @r#"
@@ -32,7 +39,7 @@ async fn an_update_in_progress_is_not_waited_for_and_not_disturbed() {
 }
 
 #[tokio::test]
-async fn an_update_that_failed_is_sent_again_and_nothing_published_from_it() {
+async fn a03_an_update_that_failed_is_sent_again_and_nothing_published_from_it() {
     let mut world = World::settled().await;
     upload_by_hand(&mut world, failing()).await;
     insta::assert_snapshot!(world.story().await, @r#"
@@ -194,7 +201,7 @@ async fn a_function_that_is_still_being_created_is_waited_for_by_the_next_pass()
 }
 
 #[tokio::test]
-async fn a_function_that_is_deleted_meanwhile_is_reported_as_missing() {
+async fn a03_a_function_that_is_deleted_meanwhile_is_reported_as_missing() {
     let mut world = World::settled().await;
     world.function("api", "1.1.0");
     let (report, ()) = tokio::join!(world.apply(), async {
@@ -271,4 +278,38 @@ async fn a03_what_fell_idle_is_uploaded_and_published_anew_once() {
     world.settle().await;
     world.restart().await;
     world.settle().await;
+}
+
+/// A clock that is set back and forth by a day with every look at it. Time itself goes on as ever.
+struct SetClock(TestClock, AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let looks = self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.now() + TimeDelta::days(if looks % 2 == 0 { 1 } else { -1 })
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.uptime()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+}
+
+#[tokio::test]
+async fn a10_a_clock_that_is_set_back_and_forth_neither_ends_a_wait_nor_lengthens_it() {
+    let mut world = World::settled().await;
+    world.function("api", "1.1.0");
+    world.inject("UpdateFunctionCode", Effect::InProgress { ms: 60_000 });
+    let before = world.clock.now().millis();
+    let clock = SetClock(TestClock(world.clock.clone()), AtomicI64::new(0));
+    let engine = engine_with(&world.url, &["*".to_owned()], clock).await;
+    let desired = world.desired().await;
+    let (scope, policy, stop) = (Scope::default(), PassPolicy::default(), CancellationToken::new());
+    let report = engine.apply(&desired, &scope, &policy, &stop).await.unwrap();
+    assert_eq!(report.to_json()["inSync"], true, "{:#}", report.to_json());
+    let waited = world.clock.now().millis() - before;
+    assert!((60_000..70_000).contains(&waited), "{waited} ms");
 }

@@ -31,6 +31,10 @@ impl Clock for TestClock {
         DateTime::from_timestamp_millis(millis).unwrap()
     }
 
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.0.now().millis())
+    }
+
     async fn sleep(&self, duration: Duration) {
         self.0.advance(duration);
     }
@@ -45,6 +49,10 @@ impl Clock for HandClock {
         TestClock(self.0.clone()).now()
     }
 
+    fn uptime(&self) -> Duration {
+        TestClock(self.0.clone()).uptime()
+    }
+
     async fn sleep(&self, duration: Duration) {
         let end = self.now() + duration;
         while self.now() < end {
@@ -56,6 +64,17 @@ impl Clock for HandClock {
 /// Wires an engine as the command line does, with limits so high that they never hold anything back.
 pub(crate) async fn engine(url: &str, globs: &[String], clock: &ManualClock) -> TestEngine {
     Box::pin(engine_with(url, globs, TestClock(clock.clone()))).await
+}
+
+/// The same, by a role that STS gives the credentials for.
+pub(crate) async fn engine_as(url: &str, globs: &[String], role: &str, clock: &ManualClock) -> TestEngine {
+    let (target, connection, telemetry) = way_as(url, globs, Some(role)).await;
+    let ports = TargetPorts {
+        target,
+        lambda: LambdaWriter::new(&connection, &telemetry),
+        artifacts: S3Artifacts::new(&connection, &telemetry),
+    };
+    Engine::new(vec![ports], TestClock(clock.clone()), telemetry)
 }
 
 /// The same, with a clock of one's own.
@@ -75,6 +94,11 @@ pub(crate) async fn engine_with<C: Clock>(
 
 /// The target of every world, and the way to it.
 pub(crate) async fn way(url: &str, globs: &[String]) -> (Target, Connection, Telemetry) {
+    way_as(url, globs, None).await
+}
+
+/// The same by a role.
+async fn way_as(url: &str, globs: &[String], role: Option<&str>) -> (Target, Connection, Telemetry) {
     let target = Target {
         name: "prod".parse().unwrap(),
         path: "prod".to_owned(),
@@ -89,7 +113,7 @@ pub(crate) async fn way(url: &str, globs: &[String]) -> (Target, Connection, Tel
     let access = Access {
         region: REGION.parse().unwrap(),
         account: None,
-        role_arn: None,
+        role_arn: role.map(str::to_owned),
         external_id: None,
         endpoint_url: Some(url.parse().unwrap()),
         s3_endpoint_url: None,

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_is_a_changed_one() {
+    fn g06_another_key_is_a_changed_one() {
         let file = line("h", "a");
         assert_eq!(judge(&file, "h", 22, &key("b")), Verdict::Changed);
         let both = file + &line("h", "b");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_key_is_refused_whatever_else_the_file_says() {
+    fn g06_a_revoked_key_is_refused_whatever_else_the_file_says() {
         let trusted = line("h", "a");
         let revoked = format!("@revoked {}", line("*", "a"));
         for file in [format!("{trusted}{revoked}"), format!("{revoked}{trusted}")] {
