@@ -6,6 +6,7 @@ mod daemon;
 mod deliveries;
 mod events;
 mod fleet;
+mod git;
 mod metrics;
 mod said;
 mod spans;
@@ -15,10 +16,11 @@ use std::sync::Arc;
 pub use daemon::{CommitInForce, EventsHappened, Started, Stopping};
 pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
-    AwsRequest, FunctionsUnreadable, GitOperation, GitRequest, LimiterWait, ListingFailed, PassFinished, PassPhase,
-    PassSkipped, PassSuperseded, PhaseFinished, StepFinished, TargetFailed,
+    AwsRequest, FunctionsUnreadable, LimiterWait, ListingFailed, PassFinished, PassPhase, PassSkipped, PassSuperseded,
+    PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
+pub use git::{GitOperation, GitRequest, GitResult};
 use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
 use said::Said;

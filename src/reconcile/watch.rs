@@ -9,7 +9,7 @@ use super::desire::{ManifestCache, load};
 use super::status::{Nudge, StatusBoard};
 use crate::domain::{DesiredState, Target};
 use crate::ports::{Clock, DesiredSource, PortError, PortErrorKind};
-use crate::telemetry::{CommitInForce, GitOperation, GitRequest, Telemetry};
+use crate::telemetry::{CommitInForce, GitOperation, GitRequest, GitResult, Telemetry};
 
 /// The desired state that passes work from; `None` until a commit has been read.
 pub(super) type InForce = Option<Arc<DesiredState>>;
@@ -78,7 +78,7 @@ async fn timed<C: Clock, T>(
     GitRequest {
         operation,
         error: error.map(ToString::to_string).as_deref(),
-        result: error.map_or("ok", |error| class(error.kind)),
+        result: error.map_or(GitResult::Ok, |error| class(error.kind)),
         duration: clock.uptime().saturating_sub(before),
         now,
     }
@@ -86,19 +86,19 @@ async fn timed<C: Clock, T>(
     result
 }
 
-/// Returns the word of a failure's class in metrics.
-fn class(kind: PortErrorKind) -> &'static str {
+/// Returns the class of a failure.
+fn class(kind: PortErrorKind) -> GitResult {
     match kind {
-        PortErrorKind::AccessDenied | PortErrorKind::Credentials => "auth",
-        PortErrorKind::Unreachable => "network",
-        PortErrorKind::Unknown => "timeout",
-        PortErrorKind::TooLarge => "too_large",
-        PortErrorKind::NotFound => "not_found",
-        PortErrorKind::Conflict | PortErrorKind::Precondition => "refused",
-        PortErrorKind::Unverified => "unverified",
+        PortErrorKind::AccessDenied | PortErrorKind::Credentials => GitResult::Auth,
+        PortErrorKind::Unreachable => GitResult::Network,
+        PortErrorKind::Unknown => GitResult::Timeout,
+        PortErrorKind::TooLarge => GitResult::TooLarge,
+        PortErrorKind::NotFound => GitResult::NotFound,
+        PortErrorKind::Conflict | PortErrorKind::Precondition => GitResult::Refused,
+        PortErrorKind::Unverified => GitResult::Unverified,
         PortErrorKind::Throttled
         | PortErrorKind::CodeStorageExceeded
         | PortErrorKind::Invalid
-        | PortErrorKind::Malformed => "protocol",
+        | PortErrorKind::Malformed => GitResult::Protocol,
     }
 }

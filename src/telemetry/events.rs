@@ -9,7 +9,7 @@ use super::Telemetry;
 use super::fleet::{Sync, is_held};
 use super::metrics::FAILED;
 use super::said::Topic;
-use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName, Timestamp};
+use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName};
 use crate::plan::{FunctionReport, Reason, Report, State, StepReport, StepResult, Verdict};
 
 /// An attempt at a call to AWS came back.
@@ -75,71 +75,6 @@ impl LimiterWait<'_> {
             .limiter_wait_seconds
             .with_label_values(&[self.service, self.priority])
             .observe(self.duration.as_secs_f64());
-    }
-}
-
-/// What the repository is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GitOperation {
-    /// Which commit the branch is at.
-    List,
-    /// A commit and its files.
-    Fetch,
-}
-
-/// A request to the repository came back.
-#[derive(Debug)]
-pub struct GitRequest<'a> {
-    /// What was asked for.
-    pub operation: GitOperation,
-    /// How it failed, if it did: one line, no secret.
-    pub error: Option<&'a str>,
-    /// The class of the failure, from a closed set; `ok` where there is none.
-    pub result: &'static str,
-    /// How long it took.
-    pub duration: Duration,
-    /// The time now.
-    pub now: Timestamp,
-}
-
-impl GitRequest<'_> {
-    /// Logs and counts it.
-    pub fn emit(&self, telemetry: &Telemetry) {
-        let (operation, topic) = match self.operation {
-            GitOperation::List => ("list", Topic::GitList),
-            GitOperation::Fetch => ("fetch", Topic::GitFetch),
-        };
-        let metrics = &telemetry.metrics;
-        metrics.git_requests.with_label_values(&[operation, self.result]).inc();
-        metrics
-            .git_request_seconds
-            .with_label_values(&[operation])
-            .observe(self.duration.as_secs_f64());
-        match self.error {
-            None => {
-                if telemetry.said.is_over(&topic) {
-                    info!(operation, "the repository can be read again");
-                }
-                metrics.git_last_success.set(super::fleet::seconds(&self.now));
-                debug!(
-                    operation,
-                    duration_ms = millis(self.duration),
-                    "the repository answered"
-                );
-            }
-            Some(error) if telemetry.said.is_news(topic, self.result) => warn!(
-                operation,
-                result = self.result,
-                error,
-                "the repository could not be read; the last good commit stays in force, and the next look is as scheduled"
-            ),
-            Some(error) => debug!(
-                operation,
-                result = self.result,
-                error,
-                "the repository could still not be read"
-            ),
-        }
     }
 }
 
@@ -508,6 +443,6 @@ fn count_function(function: &FunctionReport, telemetry: &Telemetry) {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

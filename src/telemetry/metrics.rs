@@ -3,6 +3,7 @@
 use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::events::PassPhase;
+use super::git::{GitOperation, GitResult};
 use crate::plan::Reason;
 
 /// What a pass over the fleet can come to.
@@ -31,21 +32,6 @@ const AWS_OPERATIONS: [(&str, &[&str]); 2] = [
 
 /// What calls are made for, the most urgent first.
 const PRIORITIES: [&str; 4] = ["write", "before_write", "nudged", "sweep"];
-
-/// The requests that the repository gets.
-const GIT_OPERATIONS: [&str; 2] = ["list", "fetch"];
-
-/// What a request to the repository can come to: `ok`, and a word for each class of failure.
-const GIT_RESULTS: [&str; 8] = [
-    "ok",
-    "auth",
-    "network",
-    "timeout",
-    "too_large",
-    "not_found",
-    "refused",
-    "protocol",
-];
 
 /// The kinds of receivers, and what can become of a notification.
 const PROVIDERS: [&str; 5] = ["slack", "teams", "webhook", "github", "gitlab"];
@@ -165,9 +151,9 @@ impl Metrics {
         for reason in Reason::ALL.map(Reason::as_str).into_iter().chain([FAILED]) {
             self.reconcile_errors.with_label_values(&[reason]);
         }
-        for operation in GIT_OPERATIONS {
+        for operation in GitOperation::ALL.map(GitOperation::as_str) {
             self.git_request_seconds.with_label_values(&[operation]);
-            for result in GIT_RESULTS {
+            for result in GitResult::ALL.map(GitResult::as_str) {
                 self.git_requests.with_label_values(&[operation, result]);
             }
         }

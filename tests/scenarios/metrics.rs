@@ -38,6 +38,9 @@ async fn no_series_of_a_closed_set_is_born_by_an_event() {
         "pinfold_aws_request_duration_seconds_count",
     ];
     let before = series(&Telemetry::new().unwrap(), &names);
+    // What no script below can bring about.
+    let unverified = "pinfold_git_requests_total{operation=\"fetch\",result=\"unverified\"}";
+    assert!(before.contains(unverified), "{before:#?}");
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         world.manifest(
