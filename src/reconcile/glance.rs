@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::observe::{Observer, read_failure};
+use super::observe::Observer;
 use crate::domain::{
     AliasName, FunctionKey, FunctionVersion, ObservedAlias, ObservedFunction, ObservedState, PublishedVersion,
     RevisionId, Routing, VersionState,
@@ -38,16 +38,13 @@ impl Observer {
             Some(ObservedState::Missing) if listed => Ok(Glance::Same),
             Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => {
                 self.first(key, aliases, lambda).await.map(|state| {
-                    self.heard_of(key);
                     self.remember(key, state);
                     Glance::Same
                 })
             }
         };
         result.unwrap_or_else(|error| {
-            // It may be as it was; that is not known.
-            self.heard_of(key);
-            self.remember(key, ObservedState::Unreadable(read_failure(&error)));
+            self.lose_sight_of(key, &error);
             Glance::Same
         })
     }
@@ -145,8 +142,7 @@ impl Observer {
             }
             Err(error) if error.kind == PortErrorKind::NotFound => Glance::Differs,
             Err(error) => {
-                self.heard_of(key);
-                self.remember(key, ObservedState::Unreadable(read_failure(&error)));
+                self.lose_sight_of(key, &error);
                 Glance::Same
             }
         }

@@ -112,7 +112,7 @@ impl Observer {
                 }
             }
         }
-        self.lock().entry(key.clone()).or_default().state = Some(state.clone());
+        self.remember(key, state.clone());
         state
     }
 
@@ -203,13 +203,14 @@ impl Observer {
             })
     }
 
-    /// Remembers what a look that was not at the whole function came to, unless more is known by now.
+    /// Remembers what a look at a function came to, in the place of what was known of it.
     pub(super) fn remember(&self, key: &FunctionKey, state: ObservedState) {
-        let mut lock = self.lock();
-        let memory = lock.entry(key.clone()).or_default();
-        if !matches!(memory.state, Some(ObservedState::Found(_))) {
-            memory.state = Some(state);
-        }
+        self.lock().entry(key.clone()).or_default().state = Some(state);
+    }
+
+    /// Remembers that a function could not be looked at: it may be as it was, and that is not known.
+    pub(super) fn lose_sight_of(&self, key: &FunctionKey, error: &PortError) {
+        self.remember(key, ObservedState::Unreadable(read_failure(error)));
     }
 
     /// Returns in which sweep the weights of a function were last read.
@@ -286,7 +287,7 @@ pub(super) fn tell_unreadable<'a>(
     }
 }
 
-pub(super) fn read_failure(error: &PortError) -> ReadFailure {
+fn read_failure(error: &PortError) -> ReadFailure {
     let kind = match error.kind {
         PortErrorKind::AccessDenied => ReadFailureKind::AccessDenied,
         PortErrorKind::NotFound

@@ -275,17 +275,13 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
     /// Returns the functions that must be read whole before anything is said of them: what they were remembered by does not
     /// say enough to write anything, or there are few of them.
     fn doubtful(&self, seen: &Seen, plan: &Plan) -> BTreeSet<FunctionKey> {
-        let of = |key: &&FunctionKey| plan.functions.get(key);
+        let of = |key: &FunctionKey| plan.functions.get(key);
         let differs = |key: &&FunctionKey| of(key).is_some_and(|function| function.state != State::InSync);
         let found = |key: &&FunctionKey| matches!(seen.observations.get(*key), Some(ObservedState::Found(_)));
+        let changes = |key: &FunctionKey| of(key).is_some_and(|function| !function.steps.is_empty());
         let differing: Vec<&FunctionKey> = seen.remembered.iter().filter(differs).filter(found).collect();
-        let changed = differing
-            .iter()
-            .filter(|key| of(key).is_some_and(|function| !function.steps.is_empty()));
-        let few = changed.count() <= FEW;
-        let doubtful = |key: &&FunctionKey| {
-            !self.observer.is_whole(key) || (few && of(key).is_some_and(|function| !function.steps.is_empty()))
-        };
+        let few = differing.iter().filter(|key| changes(key)).count() <= FEW;
+        let doubtful = |key: &&FunctionKey| !self.observer.is_whole(key) || (few && changes(key));
         differing.into_iter().filter(doubtful).cloned().collect()
     }
 

@@ -11,7 +11,7 @@ use futures::future::{join, join_all};
 use tokio::sync::Notify;
 
 use super::glance::Glance;
-use super::observe::{is_out_of_reach, read_failure};
+use super::observe::is_out_of_reach;
 use super::pass::{Engine, TargetPorts};
 use crate::domain::{AliasName, DesiredState, FunctionKey, FunctionName, ObservedState, TargetName, UpdateStatus};
 use crate::ports::{Clock, LambdaRead, Priority};
@@ -233,8 +233,7 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
                 // Nothing else would come back either.
                 let mut beat = lock(self.beat);
                 for key in self.functions.keys().copied() {
-                    observer.heard_of(key);
-                    observer.remember(key, ObservedState::Unreadable(read_failure(error)));
+                    observer.lose_sight_of(key, error);
                     beat.versions.insert(key.name.clone());
                     beat.weights.insert(key.name.clone());
                 }
@@ -256,21 +255,19 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
                 self.glance(key).await;
             }
         });
-        let weighings = (0..WEIGHINGS_AT_ONCE).map(|_| async {
-            loop {
-                let Some(key) = lock(&left).pop_front() else { return };
-                self.weigh(key).await;
-            }
-        });
-        join(join_all(glances), join_all(weighings)).await;
+        join(join_all(glances), self.weigh_all(&left)).await;
     }
 
     /// Reads the weights of those whose weights were not read in this sweep yet.
     async fn weights(&self) {
-        let left = Mutex::new(self.left(|beat| &beat.weights));
+        self.weigh_all(&Mutex::new(self.left(|beat| &beat.weights))).await;
+    }
+
+    /// Reads the weights of those that are left, from the front.
+    async fn weigh_all(&self, left: &Mutex<VecDeque<&FunctionKey>>) {
         let weighings = (0..WEIGHINGS_AT_ONCE).map(|_| async {
             loop {
-                let Some(key) = lock(&left).pop_front() else { return };
+                let Some(key) = lock(left).pop_front() else { return };
                 self.weigh(key).await;
             }
         });
