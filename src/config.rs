@@ -22,7 +22,7 @@ use thiserror::Error;
 pub use cron::{CronError, CronSchedule};
 
 use crate::domain::{BranchName, ChangeLimit, EndpointUrl, Fault, ForcePush, Mode, RepositoryUrl, Target};
-use crate::notify::Subscription;
+use crate::notify::{ReceiverKind, Subscription};
 use faults::Faults;
 use place::FieldPath;
 use raw::RawConfig;
@@ -150,43 +150,6 @@ pub struct Receiver {
     pub kind: ReceiverKind,
     /// What it is told of.
     pub subscription: Subscription,
-}
-
-/// What a receiver is. Files are read by whoever sends, each time anew.
-#[derive(Debug, Clone)]
-pub enum ReceiverKind {
-    /// An incoming webhook of Slack.
-    Slack {
-        /// File with its address.
-        url_file: PathBuf,
-    },
-    /// A workflow of Microsoft Teams.
-    Teams {
-        /// File with its address.
-        url_file: PathBuf,
-    },
-    /// Anything that takes signed JSON.
-    Webhook {
-        /// File with its address.
-        url_file: PathBuf,
-        /// File with the key of the signature.
-        secret_file: PathBuf,
-    },
-    /// Statuses of commits on GitHub.
-    GitHub(Forge),
-    /// Statuses of commits on GitLab.
-    GitLab(Forge),
-}
-
-/// A repository on a forge.
-#[derive(Debug, Clone)]
-pub struct Forge {
-    /// Where its API answers.
-    pub api_url: EndpointUrl,
-    /// The repository, `OWNER/NAME`.
-    pub repository: String,
-    /// File with the token.
-    pub token_file: PathBuf,
 }
 
 /// The HTTP server.

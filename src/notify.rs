@@ -6,12 +6,14 @@
 mod commit;
 mod event;
 mod message;
+mod receiver;
 mod rule;
 mod tracker;
 
 pub use commit::{CommitState, CommitStatus, commit_statuses, pending};
 pub use event::{About, Event, EventKind, Severity};
 pub use message::Message;
+pub use receiver::{Forge, ForgeKind, ReceiverKind};
 pub use rule::{Rule, Subscription};
 pub use tracker::Tracker;
 

@@ -7,17 +7,15 @@ mod slack;
 mod teams;
 mod webhook;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::web::{Answer, NoAnswer, Web};
+use super::web::{Answer, Headers, NoAnswer, Web};
 use crate::domain::{Secret, WebhookUrl};
-use crate::notify::Notification;
+use crate::notify::{Notification, ReceiverKind};
 use crate::ports::{DeliveryError, Notifier, Retry};
-
-pub use forge::{Forge, ForgeKind};
 
 /// A receiver, with what is needed to reach it. Secrets are read from their files for each delivery, so that a new one
 /// takes effect by itself.
@@ -31,66 +29,22 @@ pub struct Receiver {
     pub page: Option<String>,
 }
 
-/// What a receiver is.
-#[derive(Debug, Clone)]
-pub enum ReceiverKind {
-    /// An incoming webhook of Slack.
-    Slack {
-        /// File with its address.
-        url_file: PathBuf,
-    },
-    /// A workflow of Microsoft Teams that takes webhook requests.
-    Teams {
-        /// File with its address.
-        url_file: PathBuf,
-    },
-    /// Anything that takes signed JSON.
-    Webhook {
-        /// File with its address.
-        url_file: PathBuf,
-        /// File with the key of the signature.
-        secret_file: PathBuf,
-    },
-    /// Statuses of commits.
-    Forge(Forge),
-}
-
-impl ReceiverKind {
-    /// Returns the word for it in the configuration and in metrics.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Slack { .. } => "slack",
-            Self::Teams { .. } => "teams",
-            Self::Webhook { .. } => "webhook",
-            Self::Forge(forge) => forge.kind.as_str(),
-        }
-    }
-}
-
 impl Notifier for Receiver {
     async fn notify(&self, notification: &Notification) -> Result<(), DeliveryError> {
         let page = self.page.as_deref();
         match (&self.kind, notification) {
             (ReceiverKind::Slack { url_file }, Notification::Message(message)) => {
-                let url = address(url_file).await?;
-                let answer = self
-                    .web
-                    .post(url.reveal(), Vec::new(), bytes(&slack::payload(message, page)))
-                    .await;
-                judge(answer)
+                self.post(url_file, Vec::new(), bytes(&slack::payload(message, page)))
+                    .await
             }
             (ReceiverKind::Teams { url_file }, Notification::Message(message)) => {
-                let url = address(url_file).await?;
-                let answer = self
-                    .web
-                    .post(url.reveal(), Vec::new(), bytes(&teams::payload(message, page)))
-                    .await;
-                judge(answer)
+                self.post(url_file, Vec::new(), bytes(&teams::payload(message, page)))
+                    .await
             }
             (ReceiverKind::Webhook { url_file, secret_file }, Notification::Message(message)) => {
-                let (url, secret) = (address(url_file).await?, secret(secret_file).await?);
+                let secret = secret(secret_file).await?;
                 let (headers, body) = webhook::request(message, page, &secret)?;
-                judge(self.web.post(url.reveal(), headers, body).await)
+                self.post(url_file, headers, body).await
             }
             (ReceiverKind::Forge(forge), Notification::Status(status)) => {
                 let token = secret(&forge.token_file).await?;
@@ -103,6 +57,14 @@ impl Notifier for Receiver {
             )
             | (ReceiverKind::Forge(_), Notification::Message(_)) => Ok(()),
         }
+    }
+}
+
+impl Receiver {
+    /// Posts to the address that the file holds.
+    async fn post(&self, url_file: &Path, headers: Headers, body: Bytes) -> Result<(), DeliveryError> {
+        let url = address(url_file).await?;
+        judge(self.web.post(url.reveal(), headers, body).await)
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Web {
     client: Client<HttpsConnector<ThroughProxy<HttpConnector>>, Full<Bytes>>,
 }
 
+/// Headers beside those that every request has.
+pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
+
 /// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -131,27 +134,16 @@ impl Web {
     }
 
     /// Posts JSON.
-    pub(super) async fn post(
-        &self,
-        url: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-        body: Bytes,
-    ) -> Result<Answer, NoAnswer> {
+    pub(super) async fn post(&self, url: &str, headers: Headers, body: Bytes) -> Result<Answer, NoAnswer> {
         self.request(Method::POST, url, headers, body).await
     }
 
     /// Gets.
-    pub(super) async fn get(&self, url: &str, headers: Vec<(HeaderName, HeaderValue)>) -> Result<Answer, NoAnswer> {
+    pub(super) async fn get(&self, url: &str, headers: Headers) -> Result<Answer, NoAnswer> {
         self.request(Method::GET, url, headers, Bytes::new()).await
     }
 
-    async fn request(
-        &self,
-        method: Method,
-        url: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-        body: Bytes,
-    ) -> Result<Answer, NoAnswer> {
+    async fn request(&self, method: Method, url: &str, headers: Headers, body: Bytes) -> Result<Answer, NoAnswer> {
         let mut request = Request::builder()
             .method(method)
             .uri(url)

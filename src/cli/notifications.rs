@@ -1,9 +1,9 @@
 //! From the configuration's receivers to the task that tells them. Holds no rule of its own.
 
 use crate::adapters::clock::SystemClock;
-use crate::adapters::notify::{self, Receiver};
+use crate::adapters::notify::Receiver;
 use crate::adapters::web::{Web, WebError};
-use crate::config::{self, Config, ReceiverKind};
+use crate::config::Config;
 use crate::reconcile::{Notifications, Subscriber};
 use crate::telemetry::Telemetry;
 
@@ -22,18 +22,15 @@ pub(super) fn notifications(
     let subscribers = settings
         .receivers
         .iter()
-        .map(|receiver| {
-            let kind = kind(receiver.kind.clone());
-            Subscriber {
-                name: receiver.name.clone(),
-                provider: kind.as_str(),
-                subscription: receiver.subscription.clone(),
-                notifier: Receiver {
-                    web: web.clone(),
-                    kind,
-                    page: page.clone(),
-                },
-            }
+        .map(|receiver| Subscriber {
+            name: receiver.name.clone(),
+            provider: receiver.kind.as_str(),
+            subscription: receiver.subscription.clone(),
+            notifier: Receiver {
+                web: web.clone(),
+                kind: receiver.kind.clone(),
+                page: page.clone(),
+            },
         })
         .collect();
     Ok(Notifications {
@@ -42,22 +39,4 @@ pub(super) fn notifications(
         clock: SystemClock,
         telemetry: telemetry.clone(),
     })
-}
-
-fn kind(kind: ReceiverKind) -> notify::ReceiverKind {
-    let forge = |kind, forge: config::Forge| {
-        notify::ReceiverKind::Forge(notify::Forge {
-            kind,
-            api_url: forge.api_url,
-            repository: forge.repository,
-            token_file: forge.token_file,
-        })
-    };
-    match kind {
-        ReceiverKind::Slack { url_file } => notify::ReceiverKind::Slack { url_file },
-        ReceiverKind::Teams { url_file } => notify::ReceiverKind::Teams { url_file },
-        ReceiverKind::Webhook { url_file, secret_file } => notify::ReceiverKind::Webhook { url_file, secret_file },
-        ReceiverKind::GitHub(repository) => forge(notify::ForgeKind::GitHub, repository),
-        ReceiverKind::GitLab(repository) => forge(notify::ForgeKind::GitLab, repository),
-    }
 }

@@ -120,6 +120,39 @@ where
     }
 }
 
+/// What to write instead where a list is no list, has no item, or has an item that is none.
+struct ListHints<'a> {
+    list: &'a str,
+    empty: &'a str,
+    item: &'a str,
+}
+
+/// Reads a list, each item by itself, so that all faulty ones are told.
+fn list<R, T>(
+    raw: Loose<Vec<Loose<R>>>,
+    hints: &ListHints<'_>,
+    path: &FieldPath,
+    faults: &mut Faults<'_>,
+    item: impl Fn(R, &FieldPath, &mut Faults<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let list = faults.take(path, Some(raw), hints.list)?;
+    if list.is_empty() {
+        faults.add(path, hints.empty);
+        return None;
+    }
+    let count = list.len();
+    let items: Vec<T> = list
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, raw)| {
+            let path = path.index(at);
+            let raw = faults.take(&path, Some(raw), hints.item)?;
+            item(raw, &path, faults)
+        })
+        .collect();
+    (items.len() == count).then_some(items)
+}
+
 /// Reads a text with a default, which is not checked again but by tests.
 fn or_default<T>(raw: Option<Loose<String>>, default: &str, path: &FieldPath, faults: &mut Faults<'_>) -> Option<T>
 where

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::Transport;
+use crate::notify::ForgeKind;
 
 /// The least that a file must say.
 const LEAST: &str = "targets:\n- {name: prod, path: prod, region: us-east-1}\n";
@@ -401,10 +402,10 @@ fn receivers_have_their_own_files_and_filters() {
         panic!("{slack:?}")
     };
     assert_eq!((rule.events.len(), rule.targets.len(), rule.functions.len()), (1, 1, 1));
-    let ReceiverKind::GitLab(forge) = &gitlab.kind else {
+    let ReceiverKind::Forge(forge) = &gitlab.kind else {
         panic!("{gitlab:?}")
     };
-    assert_eq!(forge.repository, "a/b/c");
+    assert_eq!((forge.kind, forge.repository.as_str()), (ForgeKind::GitLab, "a/b/c"));
     assert!(matches!(&gitlab.subscription, Subscription::Statuses(targets) if targets.is_empty()));
 }
 

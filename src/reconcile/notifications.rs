@@ -62,10 +62,7 @@ pub struct Notifications<N, C> {
 
 /// One receiver while the daemon runs.
 struct Line<N, C> {
-    name: String,
-    provider: &'static str,
-    subscription: Subscription,
-    notifier: N,
+    subscriber: Subscriber<N>,
     queue: Queue,
     clock: C,
     telemetry: Telemetry,
@@ -83,10 +80,7 @@ where
             .into_iter()
             .map(|subscriber| {
                 Arc::new(Line {
-                    name: subscriber.name,
-                    provider: subscriber.provider,
-                    subscription: subscriber.subscription,
-                    notifier: subscriber.notifier,
+                    subscriber,
                     queue: Queue::default(),
                     clock: self.clock.clone(),
                     telemetry: self.telemetry.clone(),
@@ -159,7 +153,7 @@ impl Desk {
         for status in new {
             for line in lines
                 .iter()
-                .filter(|line| line.subscription.wants_status(&status.target))
+                .filter(|line| line.subscriber.subscription.wants_status(&status.target))
             {
                 line.push(Notification::Status(status.clone()));
             }
@@ -170,7 +164,7 @@ impl Desk {
 
 impl<N, C: Clock> Line<N, C> {
     fn tell(&self, events: &[Event], report: &Report, at: crate::domain::Timestamp) {
-        let Subscription::Events(rule) = &self.subscription else {
+        let Subscription::Events(rule) = &self.subscriber.subscription else {
             return;
         };
         let (again, new): (Vec<&Event>, Vec<&Event>) = events
@@ -194,8 +188,8 @@ impl<N, C: Clock> Line<N, C> {
 
     fn emit(&self, outcome: Outcome<'_>) {
         NotificationOutcome {
-            receiver: &self.name,
-            provider: self.provider,
+            receiver: &self.subscriber.name,
+            provider: self.subscriber.provider,
             outcome,
         }
         .emit(&self.telemetry);
@@ -221,7 +215,7 @@ impl<N: Notifier, C: Clock> Line<N, C> {
             .with_jitter()
             .build();
         loop {
-            let error = match self.notifier.notify(notification).await {
+            let error = match self.subscriber.notifier.notify(notification).await {
                 Ok(()) => {
                     self.emit(Outcome::Sent { again: !well });
                     return true;

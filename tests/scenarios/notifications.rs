@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use pinfold::adapters::notify::{Forge, ForgeKind, Receiver as Way, ReceiverKind};
+use pinfold::adapters::notify::Receiver as Way;
 use pinfold::adapters::web::Web;
-use pinfold::notify::{Rule, Subscription};
+use pinfold::notify::{Forge, ForgeKind, ReceiverKind, Rule, Subscription};
 use pinfold::plan::State;
 use pinfold::reconcile::{Notifications, Subscriber};
 use pinfold::sandbox::ManualClock;

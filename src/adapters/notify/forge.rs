@@ -1,53 +1,17 @@
 //! The status beside a commit, on GitHub and on GitLab. Sends one; whether there is a new one is not decided here.
 
-use std::path::PathBuf;
-
 use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::{bytes, judge};
-use crate::adapters::web::{Answer, Web};
-use crate::domain::{EndpointUrl, Secret};
-use crate::notify::{CommitState, CommitStatus};
+use crate::adapters::web::{Answer, Headers, Web};
+use crate::domain::Secret;
+use crate::notify::{CommitState, CommitStatus, Forge, ForgeKind};
 use crate::ports::{DeliveryError, Retry};
 
 const GITHUB_VERSION: HeaderName = HeaderName::from_static("x-github-api-version");
 const GITLAB_TOKEN: HeaderName = HeaderName::from_static("private-token");
-
-/// A repository on a forge.
-#[derive(Debug, Clone)]
-pub struct Forge {
-    /// Which forge it is.
-    pub kind: ForgeKind,
-    /// Where its API answers.
-    pub api_url: EndpointUrl,
-    /// The repository: `OWNER/NAME`, on GitLab with all its groups.
-    pub repository: String,
-    /// File with the token.
-    pub token_file: PathBuf,
-}
-
-/// A forge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ForgeKind {
-    /// GitHub, and GitHub Enterprise Server.
-    GitHub,
-    /// GitLab, and self-managed ones.
-    GitLab,
-}
-
-impl ForgeKind {
-    /// Returns the word for it in the configuration and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GitHub => "github",
-            Self::GitLab => "gitlab",
-        }
-    }
-}
-
-type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Forge {
     /// Sets the status of a commit.

@@ -1,6 +1,7 @@
 //! What each receiver is sent, and what its answers mean.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -9,7 +10,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::domain::FunctionKey;
-use crate::notify::{CommitState, CommitStatus, Message, Severity, Tracker};
+use crate::notify::{CommitState, CommitStatus, Forge, ForgeKind, Message, Severity, Tracker};
 use crate::plan::{FunctionReport, Reason, Report, State, Subject, Withheld};
 
 const PAGE: Option<&str> = Some("https://pinfold.example.com");

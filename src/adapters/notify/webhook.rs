@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::adapters::web::Headers;
 use crate::domain::Secret;
 use crate::notify::{About, Event, Message};
 use crate::ports::{DeliveryError, Retry};
@@ -22,7 +23,7 @@ pub(super) fn request(
     message: &Message,
     page: Option<&str>,
     secret: &Secret,
-) -> Result<(Vec<(HeaderName, HeaderValue)>, Bytes), DeliveryError> {
+) -> Result<(Headers, Bytes), DeliveryError> {
     let mut payload = payload(message, page);
     let id = hex::encode(&Sha256::digest(payload.to_string())[..16]);
     payload["id"] = id.clone().into();

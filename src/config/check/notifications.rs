@@ -7,10 +7,10 @@ use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
 use super::super::raw::{RawEventKind, RawNotifications, RawReceiver, RawReceiverKind, RawSeverity};
-use super::super::{Forge, Notifications, Receiver, ReceiverKind, TargetConfig};
-use super::{QUOTE, SECTION, local_path, optional, parse};
+use super::super::{Notifications, Receiver, TargetConfig};
+use super::{ListHints, QUOTE, SECTION, local_path, optional, parse};
 use crate::domain::{EndpointUrl, FunctionGlob, TargetName};
-use crate::notify::{EventKind, Rule, Severity, Subscription};
+use crate::notify::{EventKind, Forge, ForgeKind, ReceiverKind, Rule, Severity, Subscription};
 
 /// GitHub's own API.
 const GITHUB: &str = "https://api.github.com";
@@ -106,7 +106,7 @@ fn receiver(
         }
         local_path(raw, base, &path.key(key), faults).flatten()
     };
-    let forge = |default: &str, token_file: Option<PathBuf>, faults: &mut Faults<'_>| {
+    let forge = |kind: ForgeKind, default: &str, token_file: Option<PathBuf>, faults: &mut Faults<'_>| {
         let api_url = match raw.api_url.clone() {
             Some(raw) => optional::<EndpointUrl>(Some(raw), &path.key("apiUrl"), faults).flatten(),
             None => parse(default, &path.key("apiUrl"), faults),
@@ -116,11 +116,12 @@ fn receiver(
         let repository = faults
             .need(&path.key("repository"), raw.repository.clone(), hint)
             .and_then(|text| repository(text, &path.key("repository"), faults));
-        Some(Forge {
+        Some(ReceiverKind::Forge(Forge {
+            kind,
             api_url: api_url?,
             repository: repository?,
             token_file: token_file?,
-        })
+        }))
     };
     let kind = match kind {
         RawReceiverKind::Slack => {
@@ -138,11 +139,11 @@ fn receiver(
         }
         RawReceiverKind::Github => {
             let token = file("tokenFile", raw.token_file, faults);
-            forge(GITHUB, token, faults).map(ReceiverKind::GitHub)
+            forge(ForgeKind::GitHub, GITHUB, token, faults)
         }
         RawReceiverKind::Gitlab => {
             let token = file("tokenFile", raw.token_file, faults);
-            forge(GITLAB, token, faults).map(ReceiverKind::GitLab)
+            forge(ForgeKind::GitLab, GITLAB, token, faults)
         }
     };
     let wanted = self::targets(raw.targets, targets, &path.key("targets"), faults);
@@ -205,31 +206,23 @@ fn repository(text: String, path: &FieldPath, faults: &mut Faults<'_>) -> Option
     None
 }
 
-/// Reads a list that may be left out; each item by itself. The hints are for what is no list, and for what is no item.
+/// Reads a list that may be left out. The hints are for what is no list, and for what is no item.
 fn list<R, T>(
     raw: Option<Loose<Vec<Loose<R>>>>,
-    (hint, item_hint): (&str, &str),
+    (list, item): (&str, &str),
     path: &FieldPath,
     faults: &mut Faults<'_>,
-    item: impl Fn(R, &FieldPath, &mut Faults<'_>) -> Option<T>,
+    read: impl Fn(R, &FieldPath, &mut Faults<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let Some(raw) = raw else { return Some(Vec::new()) };
-    let list = faults.take(path, Some(raw), hint)?;
-    if list.is_empty() {
-        faults.add(path, "empty: nothing could be told; remove it for all");
-        return None;
+    let hints = ListHints {
+        list,
+        empty: "empty: nothing could be told; remove it for all",
+        item,
+    };
+    match raw {
+        Some(raw) => super::list(raw, &hints, path, faults, read),
+        None => Some(Vec::new()),
     }
-    let count = list.len();
-    let items: Vec<T> = list
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, raw)| {
-            let path = path.index(at);
-            let raw = faults.take(&path, Some(raw), item_hint)?;
-            item(raw, &path, faults)
-        })
-        .collect();
-    (items.len() == count).then_some(items)
 }
 
 fn targets(

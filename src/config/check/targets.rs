@@ -7,7 +7,7 @@ use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
 use super::super::raw::RawTarget;
-use super::{QUOTE, SECTION, optional, parse};
+use super::{ListHints, QUOTE, SECTION, list, optional, parse};
 use crate::domain::{AccountId, FunctionGlob, Region, Target, TargetName, bounds};
 
 /// Checks the list.
@@ -184,20 +184,12 @@ fn functions(
     let Some(raw) = raw else {
         return Some(vec![parse("*", path, faults)?]);
     };
-    let list = faults.take(path, Some(raw), "write a list of globs such as [\"checkout-*\"]")?;
-    if list.is_empty() {
-        faults.add(path, "empty: no function could be managed; write [\"*\"] for all");
-        return None;
-    }
-    let count = list.len();
-    let globs: Vec<_> = list
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, raw)| {
-            let path = path.index(at);
-            let text = faults.take(&path, Some(raw), QUOTE)?;
-            parse(&text, &path, faults)
-        })
-        .collect();
-    (globs.len() == count).then_some(globs)
+    let hints = ListHints {
+        list: "write a list of globs such as [\"checkout-*\"]",
+        empty: "empty: no function could be managed; write [\"*\"] for all",
+        item: QUOTE,
+    };
+    list(raw, &hints, path, faults, |text, path, faults| {
+        parse(&text, path, faults)
+    })
 }
