@@ -1,10 +1,7 @@
 //! A repository of manifests to read: bare, in a temporary folder, as a server has it after a push.
 
-use std::time::Duration;
-
 use git2::{Oid, Repository, RepositoryInitOptions, Signature, Time};
-use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
-use pinfold::domain::ForcePush;
+use pinfold::adapters::git::{GitSettings, GitSource};
 use tempfile::TempDir;
 
 use crate::fleet;
@@ -85,17 +82,11 @@ impl Origin {
 
     /// Opens it as the daemon does.
     pub(crate) fn source(&self) -> GitSource {
-        GitSource::new(GitSettings {
-            url: self.folder.path().to_str().unwrap().parse().unwrap(),
-            branch: "main".parse().unwrap(),
-            auth: GitAuth::default(),
-            ca_file: None,
-            timeout: Duration::from_mins(1),
-            cache_dir: None,
-            force_push: ForcePush::Allow,
-            verify: None,
-            program: env!("CARGO_BIN_EXE_pinfold").into(),
-        })
+        GitSource::new(GitSettings::new(
+            self.folder.path().to_str().unwrap().parse().unwrap(),
+            "main".parse().unwrap(),
+            env!("CARGO_BIN_EXE_pinfold").into(),
+        ))
         .unwrap()
     }
 }

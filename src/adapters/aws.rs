@@ -7,6 +7,8 @@ mod limit;
 mod observe;
 
 pub use bucket::Rate;
+#[cfg(test)]
+pub(super) use connect::connect_to;
 pub use connect::{Access, Connection, Limiters, Limits, connect};
 pub(super) use error::{one_line, port_error};
 pub(super) use limit::Limited;

@@ -60,6 +60,23 @@ pub struct GitSettings {
     pub program: PathBuf,
 }
 
+impl GitSettings {
+    /// Returns the settings for a repository that needs nothing else, with the defaults of the configuration.
+    pub fn new(url: RepositoryUrl, branch: BranchName, program: PathBuf) -> Self {
+        Self {
+            url,
+            branch,
+            auth: GitAuth::default(),
+            ca_file: None,
+            timeout: Duration::from_mins(1),
+            cache_dir: None,
+            force_push: ForcePush::Allow,
+            verify: None,
+            program,
+        }
+    }
+}
+
 /// Files with credentials.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct GitAuth {
@@ -218,18 +235,9 @@ mod tests {
 
     #[test]
     fn a_mirror_without_a_cache_goes_away() {
-        let source = GitSource::new(GitSettings {
-            url: "https://h.example/a.git".parse().unwrap(),
-            branch: "main".parse().unwrap(),
-            auth: GitAuth::default(),
-            ca_file: None,
-            timeout: Duration::from_mins(1),
-            cache_dir: None,
-            force_push: ForcePush::Allow,
-            verify: None,
-            program: PathBuf::new(),
-        })
-        .unwrap();
+        let url = "https://h.example/a.git".parse().unwrap();
+        let settings = GitSettings::new(url, "main".parse().unwrap(), PathBuf::new());
+        let source = GitSource::new(settings).unwrap();
         let folder = source.temporary.as_ref().unwrap().path().to_owned();
         assert!(folder.exists());
         drop(source);

@@ -264,7 +264,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::adapters::aws::{Access, Limiters, Limits, connect};
+    use crate::adapters::aws::connect_to;
 
     const NO_VERSION: Option<&str> = None;
 
@@ -284,19 +284,10 @@ mod tests {
         (get, body): (&str, &str),
     ) -> (Vec<Resolution>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let access = Access {
-            region: "us-east-1".parse().unwrap(),
-            account: None,
-            role_arn: None,
-            external_id: None,
-            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
-            s3_endpoint_url: None,
-        };
-        let mut limiters = Limiters::new(Limits {
-            get_function_per_second: 1000.0,
-            control_plane_per_second: 1000.0,
-        });
-        let s3 = S3Artifacts::new(&connect(&access, &mut limiters).await, &Telemetry::new().unwrap());
+        let s3 = S3Artifacts::new(
+            &connect_to(listener.local_addr().unwrap()).await,
+            &Telemetry::new().unwrap(),
+        );
         let asked = Arc::new(Mutex::new(Vec::new()));
         let serve = async {
             loop {

@@ -365,22 +365,28 @@ async fn a_corrupt_origin_is_refused_whole() {
     }
 }
 
+/// Reads a repository, and leaves more packs in its mirror than one may have. Returns the folder with the packs, too.
+async fn crowded(server: &Server, cache: &Path) -> (GitSource, PathBuf) {
+    let source = GitSource::new(GitSettings {
+        cache_dir: Some(cache.to_owned()),
+        ..settings(&server.url)
+    })
+    .unwrap();
+    tree_at_head(&source).await;
+    let packs = mirror(cache).join("objects/pack");
+    for number in 0..=200 {
+        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
+    }
+    (source, packs)
+}
+
 #[tokio::test]
 async fn a_crowded_mirror_is_made_anew() {
     let origin = Origin::new();
     let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();
     let first = origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(GitSettings {
-        cache_dir: Some(cache.path().to_owned()),
-        ..settings(&server.url)
-    })
-    .unwrap();
-    tree_at_head(&source).await;
-    let packs = mirror(cache.path()).join("objects/pack");
-    for number in 0..=200 {
-        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
-    }
+    let (source, packs) = crowded(&server, cache.path()).await;
     origin.commit("main", &[("a.yaml", "2")], &[first]);
     let tree = tree_at_head(&source).await;
     assert_eq!(texts(&source, &tree).await, ["2"]);
@@ -541,16 +547,7 @@ async fn a_mirror_that_another_process_is_using_is_not_replaced() {
     let server = Server::start(&origin.path());
     let cache = tempfile::tempdir().unwrap();
     let first = origin.commit("main", &[("a.yaml", "1")], &[]);
-    let source = GitSource::new(GitSettings {
-        cache_dir: Some(cache.path().to_owned()),
-        ..settings(&server.url)
-    })
-    .unwrap();
-    tree_at_head(&source).await;
-    let packs = mirror(cache.path()).join("objects/pack");
-    for number in 0..=200 {
-        fs::write(packs.join(format!("left-{number}")), b"").unwrap();
-    }
+    let (source, packs) = crowded(&server, cache.path()).await;
     let other = File::open(mirror(cache.path()).with_file_name("lock")).unwrap();
     other.lock_shared().unwrap();
     origin.commit("main", &[("a.yaml", "2")], &[first]);

@@ -3,27 +3,19 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use tempfile::TempDir;
 
-use pinfold::adapters::git::{GitAuth, GitSettings};
-use pinfold::domain::ForcePush;
+use pinfold::adapters::git::GitSettings;
 
 /// Settings for a repository that needs nothing else.
 pub(crate) fn settings(url: &str) -> GitSettings {
-    GitSettings {
-        url: url.parse().unwrap(),
-        branch: "main".parse().unwrap(),
-        auth: GitAuth::default(),
-        ca_file: None,
-        timeout: Duration::from_mins(1),
-        cache_dir: None,
-        force_push: ForcePush::Allow,
-        verify: None,
-        program: env!("CARGO_BIN_EXE_pinfold").into(),
-    }
+    GitSettings::new(
+        url.parse().unwrap(),
+        "main".parse().unwrap(),
+        env!("CARGO_BIN_EXE_pinfold").into(),
+    )
 }
 
 /// A bare repository in a temporary folder.

@@ -6,10 +6,10 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use chrono::DateTime;
 use pinfold::adapters::aws::{Access, Connection, Limiters, Limits, connect};
-use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
+use pinfold::adapters::git::{GitSettings, GitSource};
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
-use pinfold::domain::{ForcePush, Target, Timestamp};
+use pinfold::domain::{Target, Timestamp};
 use pinfold::ports::Clock;
 use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::sandbox::ManualClock;
@@ -124,17 +124,11 @@ async fn way_as(url: &str, globs: &[String], role: Option<&str>) -> (Target, Con
 
 /// Opens a repository as Pinfold does.
 pub(crate) fn git_source(origin: &Origin) -> GitSource {
-    GitSource::new(GitSettings {
-        url: origin.path().parse().unwrap(),
-        branch: "main".parse().unwrap(),
-        auth: GitAuth::default(),
-        ca_file: None,
-        timeout: Duration::from_mins(1),
-        cache_dir: None,
-        force_push: ForcePush::Allow,
-        verify: None,
-        program: env!("CARGO_BIN_EXE_pinfold").into(),
-    })
+    GitSource::new(GitSettings::new(
+        origin.path().parse().unwrap(),
+        "main".parse().unwrap(),
+        env!("CARGO_BIN_EXE_pinfold").into(),
+    ))
     .unwrap()
 }
 

@@ -221,6 +221,24 @@ fn http_client() -> SharedHttpClient {
     })
 }
 
+/// Connects to something on this machine that stands for AWS, at rates that hold nobody up.
+#[cfg(test)]
+pub(crate) async fn connect_to(address: std::net::SocketAddr) -> Connection {
+    let access = Access {
+        region: "us-east-1".parse().unwrap(),
+        account: None,
+        role_arn: None,
+        external_id: None,
+        endpoint_url: Some(format!("http://{address}").parse().unwrap()),
+        s3_endpoint_url: None,
+    };
+    let mut limiters = Limiters::new(Limits {
+        get_function_per_second: 1000.0,
+        control_plane_per_second: 1000.0,
+    });
+    connect(&access, &mut limiters).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

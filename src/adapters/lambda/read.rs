@@ -304,7 +304,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::adapters::aws::{Access, Limiters, Limits, Rate, connect};
+    use crate::adapters::aws::{Rate, connect_to};
 
     /// Answers every request with this head and body, for ever.
     async fn answer(listener: TcpListener, head: &str, body: &str) -> std::io::Result<std::convert::Infallible> {
@@ -319,21 +319,9 @@ mod tests {
     }
 
     async fn connection(listener: &TcpListener, expected_account: Option<&str>) -> Connection {
-        let access = Access {
-            region: "us-east-1".parse().unwrap(),
-            account: None,
-            role_arn: None,
-            external_id: None,
-            endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
-            s3_endpoint_url: None,
-        };
-        let mut limiters = Limiters::new(Limits {
-            get_function_per_second: 1000.0,
-            control_plane_per_second: 1000.0,
-        });
         Connection {
             expected_account: expected_account.map(|account| account.parse().unwrap()),
-            ..connect(&access, &mut limiters).await
+            ..connect_to(listener.local_addr().unwrap()).await
         }
     }
 
