@@ -147,7 +147,7 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
         return git_worker::run();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command {
             // Boxed, as it holds a whole daemon and a sandbox.
             Command::Demo(args) => Box::pin(demo::run(&args, &global, output)).await,
@@ -162,5 +162,8 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Command::Man(args) => man::run(&args, Cli::command(), output),
             Command::GitWorker => git_worker::run(),
         }
-    })
+    });
+    // Whatever still blocks a thread, such as a name that is being resolved, does not keep the process.
+    runtime.shutdown_background();
+    result
 }

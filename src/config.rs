@@ -21,7 +21,9 @@ use thiserror::Error;
 
 pub use cron::{CronError, CronSchedule};
 
-use crate::domain::{BranchName, ChangeLimit, EndpointUrl, Fault, ForcePush, Mode, RepositoryUrl, Target};
+use crate::domain::{
+    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, Mode, RepositoryUrl, Target,
+};
 use crate::notify::{ReceiverKind, Subscription};
 use faults::Faults;
 use place::FieldPath;
@@ -40,12 +42,16 @@ pub struct Config {
     pub targets: Vec<TargetConfig>,
     /// Whether drift is corrected or only reported.
     pub mode: Mode,
+    /// When functions may be changed.
+    pub windows: DeployWindows,
     /// When Git and Lambda are looked at.
     pub schedule: Schedule,
     /// Rates and guards.
     pub limits: Limits,
     /// Who is told what passes came to.
     pub notifications: Notifications,
+    /// Whose webhooks are answered.
+    pub webhooks: Webhooks,
     /// The HTTP server.
     pub http: Http,
     /// Logging.
@@ -152,11 +158,26 @@ pub struct Receiver {
     pub subscription: Subscription,
 }
 
+/// Files with the secrets of webhooks; one without its file is not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Webhooks {
+    /// Secret of GitHub's webhooks.
+    pub github: Option<PathBuf>,
+    /// Signing token of GitLab's webhooks.
+    pub gitlab: Option<PathBuf>,
+    /// Plain token of GitLab's webhooks.
+    pub gitlab_token: Option<PathBuf>,
+    /// Secret of webhooks that others send.
+    pub generic: Option<PathBuf>,
+}
+
 /// The HTTP server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// File with the token for calls that ask for something; without it there are none.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Logging.

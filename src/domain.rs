@@ -20,6 +20,7 @@ mod sha256;
 mod source;
 mod spelling;
 mod webhook_url;
+mod window;
 
 pub use artifact::{ArtifactError, ArtifactTemplate, Placeholders, S3Location};
 pub use desired::{
@@ -44,3 +45,4 @@ pub use sha256::{CodeSha256, Sha256Error};
 pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};
 pub use spelling::nearest;
 pub use webhook_url::{WebhookUrl, WebhookUrlError};
+pub use window::{Closed, DeployWindow, DeployWindows, WindowKind};

@@ -1,7 +1,12 @@
-//! The daemon's HTTP side: health, metrics, the JSON API and a page for people. Reads the status; never touches AWS.
+//! The daemon's HTTP side: health, metrics, the JSON API, a page for people, and webhooks. Reads the status and wakes the
+//! daemon; never touches AWS.
 
+mod acknowledge;
+mod body;
 mod page;
+mod secrets;
 mod serve;
+mod webhook;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -13,15 +18,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{FunctionGlob, TargetName};
+pub use secrets::{Keyring, Secrets, SigningKey, SigningKeyError};
+
+use crate::domain::{FunctionGlob, TargetName, Timestamp};
 use crate::plan::{Report, Verdict};
-use crate::reconcile::{Status, StatusBoard};
+use crate::reconcile::{Nudge, Status, StatusBoard};
 use crate::telemetry::Telemetry;
 
 /// Says with the text form of the status whether everything is in sync, which the text itself says to people alone.
@@ -37,6 +44,12 @@ pub struct Server {
     pub status: StatusBoard,
     /// Its metrics.
     pub telemetry: Telemetry,
+    /// What webhooks wake it with.
+    pub nudge: Nudge,
+    /// What callers must prove to know. Without a secret there is neither webhook nor acknowledgement.
+    pub keyring: Keyring,
+    /// The time, against which signed deliveries grow old.
+    pub now: fn() -> Timestamp,
 }
 
 impl Server {
@@ -48,12 +61,22 @@ impl Server {
     fn router(self) -> Router {
         Router::new()
             .route("/", get(page::page))
-            .route("/livez", get(|| async { "ok\n" }))
+            .route("/livez", get(live))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/api/v1/status", get(status))
             .route("/api/v1/functions/{target}/{name}", get(function))
+            .route("/api/v1/acknowledge", post(acknowledge::acknowledge))
+            .route("/webhooks/{provider}", post(webhook::webhook))
             .with_state(self)
+    }
+}
+
+/// Alive means that the loop gets on. One that waits, for its schedule or for AWS, does.
+async fn live(State(server): State<Server>) -> Response {
+    match server.status.liveness().check() {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not alive: {why}\n")).into_response(),
     }
 }
 
@@ -143,6 +166,7 @@ fn status_json(status: &Status) -> Value {
     json["lastPass"] = status.last_pass.map(|time| time.to_rfc3339()).into();
     json["lastSweep"] = status.last_sweep.map(|time| time.to_rfc3339()).into();
     json["sourceError"] = status.source_error.clone().into();
+    json["acknowledged"] = status.acknowledged.as_ref().map(ToString::to_string).into();
     json
 }
 
@@ -156,12 +180,7 @@ fn status_text(status: &Status) -> String {
         let _ = writeln!(text, "\nThe repository cannot be read: {error}");
     }
     for failed in status.report.iter().flat_map(|report| &report.failed_targets) {
-        let _ = writeln!(
-            text,
-            "
-Target {} cannot be read: {}",
-            failed.target, failed.message
-        );
+        let _ = writeln!(text, "\nTarget {} cannot be read: {}", failed.target, failed.message);
     }
     text
 }
@@ -182,3 +201,6 @@ async fn function(State(server): State<Server>, Path((target, name)): Path<(Stri
     let body = json!({ "message": "Git names no such function in this target" });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,8 @@ pub use text::faults_text;
 pub use withheld::{Reason, Subject, Withheld};
 
 use crate::domain::{
-    ChangeLimit, CommitId, DesiredState, FaultReason, FunctionKey, Mode, ObservedState, Target, TargetName, Timestamp,
+    ChangeLimit, CommitId, DeployWindows, DesiredState, FaultReason, FunctionKey, Mode, ObservedState, Target,
+    TargetName, Timestamp,
 };
 use crate::drift::Drift;
 
@@ -41,6 +42,8 @@ pub struct Policy {
     pub change_limit: ChangeLimit,
     /// The commit whose pass may exceed the limit, because somebody said so.
     pub acknowledged: Option<CommitId>,
+    /// When functions may be changed.
+    pub windows: DeployWindows,
     /// Functions that are left alone for a while after a failure.
     pub held: BTreeMap<FunctionKey, Hold>,
 }
@@ -52,6 +55,8 @@ pub struct Hold {
     pub reason: Reason,
     /// The same in one line, with when the next try is due.
     pub message: String,
+    /// When the next try is due.
+    pub until: Timestamp,
 }
 
 /// What one pass found out about the functions that Git names.
@@ -68,6 +73,16 @@ pub struct FunctionPlan {
     pub steps: Vec<Step>,
     /// What will not be done, and why.
     pub withheld: Vec<Withheld>,
+}
+
+impl FunctionPlan {
+    /// Returns the plan of a function at which Pinfold itself failed.
+    pub fn failed(message: String) -> Self {
+        Self {
+            state: State::Failed,
+            ..function::withheld_whole(Reason::InternalError, message)
+        }
+    }
 }
 
 /// The plan of a pass: an entry for every function that Git names.
@@ -144,14 +159,11 @@ fn withhold_shared(plan: &mut Plan, observations: &Observations) {
             };
             function.steps.clear();
             function.state = State::Withheld;
-            function.withheld = vec![Withheld {
-                subject: Subject::Function,
-                reason: Reason::Conflict,
-                message: format!(
-                    "the targets {} reach one and the same function: let the `functions` of one alone match it",
-                    targets.join(" and ")
-                ),
-            }];
+            let message = format!(
+                "the targets {} reach one and the same function: let the `functions` of one alone match it",
+                targets.join(" and ")
+            );
+            function.withheld = vec![Withheld::new(Subject::Function, Reason::Conflict, message)];
         }
     }
 }
@@ -184,11 +196,11 @@ fn limit_changes(plan: &mut Plan, desired: &DesiredState, policy: &Policy) {
     {
         function.steps.clear();
         function.state = State::Withheld;
-        function.withheld.push(Withheld {
-            subject: Subject::Function,
-            reason: Reason::TooManyChanges,
-            message: message.clone(),
-        });
+        function.withheld.push(Withheld::new(
+            Subject::Function,
+            Reason::TooManyChanges,
+            message.clone(),
+        ));
     }
 }
 

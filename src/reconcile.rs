@@ -2,21 +2,26 @@
 
 mod apply;
 mod backoff;
+mod contain;
+mod contention;
 mod desire;
 mod driver;
 mod execute;
 mod glance;
+mod liveness;
 mod notifications;
 mod observe;
 mod pass;
 mod patrol;
 mod resolve;
+mod since;
 mod status;
 mod watch;
 mod wave;
 
 pub use desire::{ManifestCache, load};
 pub use driver::Driver;
+pub use liveness::Liveness;
 pub use notifications::{Notifications, Subscriber};
 pub use observe::Observer;
 pub use pass::{Engine, Freshness, PassPolicy, Scope, TargetPorts};

@@ -2,6 +2,7 @@
 //!
 //! Labels and error words come from closed sets. Never a credential, a presigned URL or a function's environment.
 
+mod callers;
 mod daemon;
 mod deliveries;
 mod events;
@@ -12,8 +13,10 @@ mod said;
 mod spans;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use daemon::{CommitInForce, EventsHappened, Started, Stopping};
+pub use callers::{CommitAcknowledged, WebhookProvider, WebhookReceived, WebhookResult};
+pub use daemon::{CommitInForce, EventsHappened, FunctionContended, Panicked, Started, StepsAbandoned, Stopping};
 pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
     AwsRequest, FunctionsUnreadable, LimiterWait, ListingFailed, PassFinished, PassPhase, PassSkipped, PassSuperseded,
@@ -36,6 +39,7 @@ pub struct Telemetry {
     metrics: Arc<Metrics>,
     fleet: Fleet,
     said: Arc<Said>,
+    heard: Arc<AtomicU64>,
 }
 
 impl Telemetry {
@@ -54,7 +58,13 @@ impl Telemetry {
             metrics,
             fleet: Fleet::default(),
             said: Arc::default(),
+            heard: Arc::default(),
         })
+    }
+
+    /// Returns how often something was heard from AWS or its rate limit, so that a pass can be seen to get on.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Takes the report of a pass: from now on the per-function series show it.

@@ -168,6 +168,7 @@ fn every_room_is_on_the_map_with_what_it_may_import() {
 fn every_reason_has_its_heading_and_its_row() {
     let code = read(&root().join("src/plan/withheld.rs"));
     let words = section(&code, "pub fn as_str(self)");
+    let words = words.split("\n    }\n").next().unwrap_or_default();
     let reasons: BTreeSet<String> = words
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1))
@@ -188,6 +189,27 @@ fn every_reason_has_its_heading_and_its_row() {
         .filter(|reason| !page.contains(&format!("| [{reason}](#{}) |", reason.to_lowercase())))
         .collect();
     assert_eq!(untold, Vec::<&String>::new());
+}
+
+#[test]
+fn every_reason_is_released_as_its_page_says() {
+    let code = read(&root().join("src/plan/withheld.rs"));
+    let page = read(&root().join("docs/withheld.md"));
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    let arms = section(&code, "pub fn release(self)");
+    let arms = arms.split("\n    }\n").next().unwrap_or_default();
+    for arm in arms.split("Self::").skip(1) {
+        let reason = arm.split(' ').next().unwrap_or_default();
+        let text = arm.split('"').nth(1).expect("a reason has its release");
+        seen += 1;
+        let told = section(&page, &format!("\n## {reason}\n"));
+        if !told.contains(&format!("**Release.** {text}")) {
+            wrong.push(format!("{reason}: {text}"));
+        }
+    }
+    assert!(seen > 10, "the reasons are found");
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
 #[test]

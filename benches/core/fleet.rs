@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pinfold::domain::{
-    ChangeLimit, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction, DesiredState, FunctionKey,
-    FunctionVersion, LatestCode, Mode, ObservedAlias, ObservedFunction, ObservedState, PackageKind, Publication,
-    PublishedVersion, Routing, S3Location, Target, TargetName, UpdateStatus, VerifiedObject, Version, VersionState,
+    ChangeLimit, CodeSettings, CodeSha256, ConfigDigest, DeployWindows, DesiredArtifact, DesiredFunction, DesiredState,
+    FunctionKey, FunctionVersion, LatestCode, Mode, ObservedAlias, ObservedFunction, ObservedState, PackageKind,
+    Publication, PublishedVersion, Routing, S3Location, Target, TargetName, UpdateStatus, VerifiedObject, Version,
+    VersionState,
 };
 use pinfold::plan::{ArtifactFacts, FactsByTarget, Observations, Plan, Policy, Report, plan};
 use sha2::{Digest as _, Sha256};
@@ -134,6 +135,7 @@ impl Fleet {
                 now: "2026-11-24T00:00:00Z".parse().unwrap(),
                 change_limit: ChangeLimit::default(),
                 acknowledged: None,
+                windows: DeployWindows::default(),
                 held: BTreeMap::new(),
             },
         }

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use pinfold::domain::{DesiredState, Mode};
-use pinfold::http::Server;
+use pinfold::domain::{DesiredState, Mode, Secret};
+use pinfold::http::{Keyring, Secrets, Server, SigningKey};
 use pinfold::plan::Report;
-use pinfold::reconcile::StatusBoard;
+use pinfold::reconcile::{Nudge, StatusBoard};
 use pinfold::telemetry::Telemetry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,9 +69,20 @@ fn serve() -> (Runtime, SocketAddr) {
         .enable_all()
         .build()
         .expect("a runtime starts");
+    let key = || Some(SigningKey::new(&Secret::new("key")));
+    let secrets = Secrets {
+        github: key(),
+        gitlab: key(),
+        gitlab_token: Some(Secret::new("token")),
+        generic: key(),
+        api: Some(Secret::new("operator")),
+    };
     let server = Server {
         status: StatusBoard::default(),
         telemetry: Telemetry::new().expect("the metrics register"),
+        nudge: Nudge::default(),
+        keyring: Keyring::new(secrets),
+        now,
     };
     server.status.passed(Arc::new(report()), now());
     let listener = runtime

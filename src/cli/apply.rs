@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::stop::on_signal;
 use super::{Global, logging, setup};
-use crate::domain::CommitId;
+use crate::domain::{CommitId, DeployWindows};
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
@@ -19,6 +19,9 @@ pub(super) struct ApplyArgs {
     /// Let the pass of this commit change more functions than limits.maxChangedFunctions allows
     #[arg(long, value_name = "COMMIT")]
     acknowledge: Option<CommitId>,
+    /// Change functions although the deploy windows of the configuration do not allow it now
+    #[arg(long)]
+    ignore_windows: bool,
 }
 
 pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -27,7 +30,11 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Re
     let source = setup::source(&config, args.source.as_deref())?;
     let engine = setup::apply_engine(&config).await?;
     let desired = setup::desired(&source, &engine).await?;
-    let policy = setup::policy(&config, args.acknowledge.clone());
+    let mut policy = setup::policy(&config, args.acknowledge.clone());
+    if args.ignore_windows {
+        policy.windows = DeployWindows::default();
+        output.note("the deploy windows of the configuration are not looked at");
+    }
     let scope = setup::scope(global);
     let stop = CancellationToken::new();
     let report = tokio::select! {

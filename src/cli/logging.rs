@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use tracing::Metadata;
+use tracing::{Metadata, error};
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -30,6 +30,8 @@ pub(super) fn daemon(log: Log, verbose: u8) -> Result<Traces, Failure> {
         LogFormat::Json
     });
     start(format, level, &traces);
+    // A panic is a bug, and its line should be one that the log's readers can read.
+    std::panic::set_hook(Box::new(|panic| error!(panic = panic.to_string(), "a bug in Pinfold")));
     Ok(traces)
 }
 

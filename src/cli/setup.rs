@@ -1,6 +1,8 @@
 //! The composition root: from configuration to sources, targets and engines. Holds no rule of its own.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use super::Global;
 use super::exit::{Failure, source_failure};
@@ -11,7 +13,8 @@ use crate::adapters::git::{GitAuth, GitSettings, GitSource, GitVerify, own_progr
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
 use crate::adapters::s3::S3Artifacts;
 use crate::config::{Config, TargetConfig};
-use crate::domain::{BlobId, CommitId, DesiredState, SourceTree, Target};
+use crate::domain::{BlobId, CommitId, DesiredState, Secret, SourceTree, Target};
+use crate::http::{Secrets, SigningKey};
 use crate::manifest;
 use crate::ports::{DesiredSource, PortError};
 use crate::reconcile::{Engine, ManifestCache, PassPolicy, Scope, TargetPorts, load};
@@ -60,8 +63,51 @@ pub(super) fn policy(config: &Config, acknowledged: Option<CommitId>) -> PassPol
         mode: config.mode,
         change_limit: config.limits.max_changed_functions,
         acknowledged,
+        windows: config.windows.clone(),
         ..PassPolicy::default()
     }
+}
+
+/// Bytes of the largest secret: a token or key has some dozens.
+const LARGEST_SECRET: u64 = 16 * 1024;
+
+/// Reads the secrets that the daemon's callers must know.
+pub(super) fn secrets(config: &Config) -> Result<Secrets, Failure> {
+    let webhooks = &config.webhooks;
+    let key =
+        |file: &Option<PathBuf>| Ok::<_, Failure>(secret(file.as_deref())?.map(|secret| SigningKey::new(&secret)));
+    let gitlab = match (&webhooks.gitlab, secret(webhooks.gitlab.as_deref())?) {
+        (Some(file), Some(token)) => Some(
+            SigningKey::from_token(&token).map_err(|error| Failure::error(format!("{}: {error}", file.display())))?,
+        ),
+        (_, _) => None,
+    };
+    Ok(Secrets {
+        github: key(&webhooks.github)?,
+        gitlab,
+        gitlab_token: secret(webhooks.gitlab_token.as_deref())?,
+        generic: key(&webhooks.generic)?,
+        api: secret(config.http.token_file.as_deref())?,
+    })
+}
+
+fn secret(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let fault = |what: &str| Failure::error(format!("the secret in {} {what}", file.display()));
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(LARGEST_SECRET + 1).read_to_end(&mut bytes))
+        .map_err(|error| fault(&format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > LARGEST_SECRET {
+        return Err(fault("is larger than 16 KiB: no secret is"));
+    }
+    // The bytes are not repeated: they may be a secret.
+    let text = String::from_utf8(bytes).map_err(|_| fault("is not a text: write it in UTF-8"))?;
+    let secret = Secret::new(text);
+    if secret.is_empty() {
+        return Err(fault("is empty: anybody would know it"));
+    }
+    Ok(Some(secret))
 }
 
 /// Where the desired state comes from: Git, or a plain folder.

@@ -1,4 +1,5 @@
-//! How a command learns that it should end. Only tells; the work ends by itself, in order.
+//! How a command learns that it should end. The first signal only tells, and the work ends by itself, in order; a second
+//! one ends the process at once.
 
 use std::convert::Infallible;
 
@@ -7,14 +8,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Failure;
 
-/// Cancels `stop` at the first SIGTERM or interrupt, and never returns: the work ends by itself.
+/// Cancels `stop` at the first SIGTERM or interrupt, and waits for a second one, which is a failure.
 pub(super) async fn on_signal(stop: &CancellationToken) -> Result<Infallible, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    for signals in 1.. {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if signals > 1 {
+            break;
+        }
+        stop.cancel();
     }
-    stop.cancel();
-    std::future::pending().await
+    Err(Failure::error(
+        "ended by a second signal: the next pass looks what came of the steps in hand",
+    ))
 }

@@ -5,6 +5,8 @@
 mod notifications;
 mod repository;
 mod targets;
+mod webhooks;
+mod windows;
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +21,7 @@ use super::loose::{Loose, kind};
 use super::place::FieldPath;
 use super::raw::{RawConfig, RawHttp, RawLimits, RawLog, RawLogFormat, RawLogLevel, RawMode, RawSchedule};
 use super::{Config, Http, Limits, Log, LogFormat, LogLevel, Schedule};
-use crate::domain::{ChangeLimit, Mode};
+use crate::domain::{ChangeLimit, Mode, TargetName};
 
 /// Remedy for a text that YAML reads as something else, such as `account: 111111111111`.
 const QUOTE: &str = "put it in quotes";
@@ -44,12 +46,6 @@ const MAX_RATE: f64 = 10_000.0;
 /// Checks the whole file.
 pub(super) fn config(raw: RawConfig, base: &Path, faults: &mut Faults<'_>) -> Option<Config> {
     let root = FieldPath::default();
-    refuse(
-        raw.webhooks.as_ref(),
-        &root.key("webhooks"),
-        "webhooks are not in this version: remove `webhooks`; schedule.git says how soon a push is seen",
-        faults,
-    );
     let path = root.key("repository");
     let repository = match raw.repository {
         Some(section) => faults
@@ -60,6 +56,10 @@ pub(super) fn config(raw: RawConfig, base: &Path, faults: &mut Faults<'_>) -> Op
     };
     let targets = targets::targets(raw.targets, &root.key("targets"), faults);
     let mode = mode(raw.mode, &root.key("mode"), faults);
+    let names: Option<Vec<TargetName>> = targets
+        .as_ref()
+        .map(|targets| targets.iter().map(|target| target.target.name.clone()).collect());
+    let windows = windows::windows(raw.windows, names.as_deref(), &root.key("windows"), faults);
     let schedule = schedule(raw.schedule, &root.key("schedule"), faults);
     let limits = limits(raw.limits, &root.key("limits"), faults);
     let notifications = notifications::notifications(
@@ -69,25 +69,21 @@ pub(super) fn config(raw: RawConfig, base: &Path, faults: &mut Faults<'_>) -> Op
         &root.key("notifications"),
         faults,
     );
-    let http = http(raw.http, &root.key("http"), faults);
+    let webhooks = webhooks::webhooks(raw.webhooks, base, &root.key("webhooks"), faults);
+    let http = http(raw.http, base, &root.key("http"), faults);
     let log = log(raw.log, &root.key("log"), faults);
     Some(Config {
         repository: repository?,
         targets: targets?,
         mode: mode?,
+        windows: windows?,
         schedule: schedule?,
         limits: limits?,
         notifications: notifications?,
+        webhooks: webhooks?,
         http: http?,
         log: log?,
     })
-}
-
-/// Refuses a setting that this version knows of and does not have: silence would let people rely on it.
-fn refuse(value: Option<&Value>, path: &FieldPath, message: &str, faults: &mut Faults<'_>) {
-    if value.is_some() {
-        faults.add(path, message);
-    }
 }
 
 /// Unpacks a section that may be left out whole.
@@ -268,21 +264,27 @@ fn change_limit(raw: Option<Value>, path: &FieldPath, faults: &mut Faults<'_>) -
     limit
 }
 
-fn http(raw: Option<Loose<RawHttp>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Http> {
+fn http(raw: Option<Loose<RawHttp>>, base: &Path, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Http> {
     let raw = section(raw, path, faults)?;
-    let path = path.key("listen");
-    let Some(listen) = raw.listen else {
-        return Some(Http { listen: DEFAULT_LISTEN });
-    };
-    let text = faults.take(&path, Some(listen), "write ADDRESS:PORT in quotes")?;
+    let token_file = local_path(raw.token_file, base, &path.key("tokenFile"), faults);
+    let listen = listen(raw.listen, &path.key("listen"), faults);
+    Some(Http {
+        listen: listen?,
+        token_file: token_file?,
+    })
+}
+
+fn listen(raw: Option<Loose<String>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<SocketAddr> {
+    let Some(raw) = raw else { return Some(DEFAULT_LISTEN) };
+    let text = faults.take(path, Some(raw), "write ADDRESS:PORT in quotes")?;
     let Ok(listen) = text.parse() else {
         faults.add(
-            &path,
+            path,
             "not an IP address and port: write 0.0.0.0:8420 for all interfaces, 127.0.0.1:8420 for this machine alone",
         );
         return None;
     };
-    Some(Http { listen })
+    Some(listen)
 }
 
 fn log(raw: Option<Loose<RawLog>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Log> {

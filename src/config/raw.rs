@@ -22,13 +22,15 @@ pub(super) struct RawConfig {
     /// `reconcile` corrects drift, `observe` only reports it. Nothing in Git lifts `observe`.
     #[schemars(extend("default" = "reconcile"))]
     pub(super) mode: Option<Loose<RawMode>>,
+    /// When functions may be changed. A window with `deny` wins; where any `allow` is for a function, it is changed
+    /// within one alone. Without windows, everything may be changed at every time.
+    pub(super) windows: Option<Loose<Vec<Loose<RawWindow>>>>,
     /// When Git and Lambda are looked at.
     pub(super) schedule: Option<Loose<RawSchedule>>,
     /// How much of the account's API quota Pinfold takes, and how much one pass may change.
     pub(super) limits: Option<Loose<RawLimits>>,
-    /// Not in this version: refused, as a webhook that is silently ignored would be missed.
-    #[schemars(with = "Option<serde_json::Value>")]
-    pub(super) webhooks: Option<Value>,
+    /// Whose webhooks have the repository looked at, each with its secret.
+    pub(super) webhooks: Option<Loose<RawWebhooks>>,
     /// Who is told what passes came to.
     pub(super) notifications: Option<Loose<RawNotifications>>,
     /// The HTTP server with health, metrics and status.
@@ -142,6 +144,27 @@ pub(super) enum RawMode {
     Observe,
 }
 
+/// A deploy window: a time that comes again and again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawWindow {
+    /// Cron expression of its beginning, of five fields or of six with seconds first: functions may be changed within
+    /// it, and not outside of all such windows. A window has either `allow` or `deny`.
+    pub(super) allow: Option<Loose<String>>,
+    /// Cron expression of its beginning: functions are not changed within it.
+    pub(super) deny: Option<Loose<String>>,
+    /// How long it lasts, such as `90m` or `62h`; from a minute to 31 days.
+    #[schemars(required)]
+    pub(super) duration: Option<Loose<String>>,
+    /// Time zone of the cron expression: a name of the IANA database, such as `Europe/Vienna` or `UTC`.
+    #[schemars(required)]
+    pub(super) timezone: Option<Loose<String>>,
+    /// Names of the targets that it is for. By default all.
+    pub(super) targets: Option<Loose<Vec<Loose<String>>>>,
+    /// Globs over names of the functions that it is for. By default all.
+    pub(super) functions: Option<Loose<Vec<Loose<String>>>>,
+}
+
 /// Cron expressions with seconds, in UTC.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
@@ -171,6 +194,37 @@ pub(super) struct RawLimits {
     pub(super) max_changed_functions: Option<Value>,
 }
 
+/// Webhooks, at `/webhooks/github`, `/webhooks/gitlab` and `/webhooks/generic`. One that is not configured is not there.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawWebhooks {
+    /// GitHub, with `X-Hub-Signature-256`.
+    pub(super) github: Option<Loose<RawSigned>>,
+    /// GitLab, with a signing token, the plain token, or both.
+    pub(super) gitlab: Option<Loose<RawGitLab>>,
+    /// Anybody, with `X-Pinfold-Signature-256: sha256=` and the HMAC-SHA-256 of the body in hexadecimal.
+    pub(super) generic: Option<Loose<RawSigned>>,
+}
+
+/// A webhook whose sender signs with a secret.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawSigned {
+    /// File with the secret.
+    #[schemars(required)]
+    pub(super) secret_file: Option<Loose<String>>,
+}
+
+/// GitLab's webhooks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawGitLab {
+    /// File with the signing token, `whsec_` and base64.
+    pub(super) secret_file: Option<Loose<String>>,
+    /// File with the secret token that GitLab sends as `X-Gitlab-Token`.
+    pub(super) token_file: Option<Loose<String>>,
+}
+
 /// The HTTP server.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
@@ -178,6 +232,9 @@ pub(super) struct RawHttp {
     /// IP address and port to listen on.
     #[schemars(extend("default" = "0.0.0.0:8420"))]
     pub(super) listen: Option<Loose<String>>,
+    /// File with the bearer token of the calls that ask for something (`POST /api/v1/acknowledge`). Without it there are
+    /// none.
+    pub(super) token_file: Option<Loose<String>>,
 }
 
 /// Logging.

@@ -152,7 +152,7 @@ colour: blue
     c.yaml:18:11: limits.maxChangedFunctions: write a number of functions such as 20, a percentage from 0% to 100%, or none
     c.yaml:18:38: limits.getFunctionPerSecond: out of range: write calls a second, from 0.1 to 10000
     c.yaml:19:9: http.listen: not an IP address and port: write 0.0.0.0:8420 for all interfaces, 127.0.0.1:8420 for this machine alone
-    c.yaml:20:1: colour: unknown key: known here are http, limits, log, mode, notifications, repository, schedule, targets, webhooks
+    c.yaml:20:1: colour: unknown key: known here are http, limits, log, mode, notifications, repository, schedule, targets, webhooks, windows
     "#);
 }
 
@@ -173,12 +173,55 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 }
 
 #[test]
-fn what_this_version_lacks_is_refused_and_not_ignored() {
-    let webhooks = faults_of("webhooks: {github: {secretFile: x}}\n");
-    assert!(
-        webhooks.contains("c.yaml:3:1: webhooks: webhooks are not in this version"),
-        "{webhooks}"
+fn a_webhook_without_its_secret_is_refused() {
+    let found = faults_of("webhooks: {github: {}, gitlab: {}, generic: {secretFile: ''}}\n");
+    for fault in [
+        "webhooks.github: without a secret anybody could wake the daemon: add `secretFile`",
+        "webhooks.gitlab: without a secret anybody could wake the daemon: add `secretFile` for the signing token",
+        "webhooks.generic.secretFile: empty",
+    ] {
+        assert!(found.contains(fault), "{found}");
+    }
+}
+
+#[test]
+fn a_window_has_its_beginning_its_length_and_its_zone() {
+    let config = parse(&format!(
+        "{LEAST}windows:\n- {{deny: '0 16 * * FRI', duration: 62h, timezone: Europe/Vienna, targets: [prod]}}\n\
+         - {{allow: '0 0 9 * * MON-FRI', duration: 8h, timezone: UTC, functions: ['checkout-*']}}\n"
+    ));
+    let closed = |function: &str, time: &str| {
+        let key = crate::domain::FunctionKey {
+            target: "prod".parse().unwrap(),
+            name: function.parse().unwrap(),
+        };
+        config.windows.closed(&key, time.parse().unwrap()).is_some()
+    };
+    assert!(closed("orders", "2026-11-27T16:00:00Z"));
+    assert!(!closed("orders", "2026-11-26T03:00:00Z"));
+    assert!(closed("checkout-api", "2026-11-26T03:00:00Z"));
+    assert!(!closed("checkout-api", "2026-11-26T10:00:00Z"));
+}
+
+#[test]
+fn a_window_that_cannot_be_meant_is_refused() {
+    let found = faults_of(
+        "windows:\n- {duration: 1h, timezone: UTC}\n- {allow: often, deny: '* * * * *', duration: 1s, timezone: CEST}\n\
+         - {deny: '0 0 30 2 *', duration: 32days, timezone: UTC, targets: [prdo], functions: []}\n- {deny: '61 * * * *'}\n",
     );
+    insta::assert_snapshot!(found, @r#"
+    c.yaml:4:3: windows[0]: neither `allow` nor `deny`: write one with the cron expression of its beginning
+    c.yaml:5:3: windows[1]: both `allow` and `deny`: write two windows
+    c.yaml:5:37: windows[1].duration: shorter than a minute: write 1m to 31days
+    c.yaml:5:51: windows[1].timezone: no such time zone: write a name of the IANA database, such as Europe/Vienna or UTC
+    c.yaml:6:4: windows[2].deny: this time never comes: change the day or the month
+    c.yaml:6:24: windows[2].duration: longer than 31 days: write 1m to 31days, or `mode: observe`
+    c.yaml:6:67: windows[2].targets[0]: no target has this name: did you mean prod?
+    c.yaml:6:74: windows[2].functions: an empty list matches nothing: remove the key for all, or name some
+    c.yaml:7:3: windows[3].duration: missing: write a number with its unit, such as 90m or 62h
+    c.yaml:7:3: windows[3].timezone: missing: write a name of the IANA database, such as Europe/Vienna or UTC
+    c.yaml:7:4: windows[3].deny: not a cron expression (Component error: Number out of bounds): write five fields, such as "0 16 * * FRI", or six with seconds first
+    "#);
 }
 
 #[test]
@@ -376,7 +419,7 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 54, "fields in the schema");
+    assert_eq!(seen, 69, "fields in the schema");
 }
 
 /// Faults of a receiver that has these keys.

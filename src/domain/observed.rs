@@ -35,6 +35,8 @@ pub enum ReadFailureKind {
     AccessDenied,
     /// Anything else: throttled, out of reach, an answer that makes no sense.
     Other,
+    /// Pinfold itself failed.
+    Internal,
 }
 
 /// One function as Lambda describes it.

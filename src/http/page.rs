@@ -98,10 +98,12 @@ fn row(body: &mut String, function: &FunctionReport) {
             .unwrap_or_default();
         let _ = write!(
             body,
-            "{}<b>{}</b> {}<br>",
+            "{}<b title=\"{}\">{}</b> {}{}<br>",
             escape(&label),
+            escape(withheld.reason.release()),
             withheld.reason,
-            escape(&withheld.message)
+            escape(&withheld.message),
+            escape(&withheld.since_text())
         );
     }
     body.push_str("</td></tr>");

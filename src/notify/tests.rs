@@ -84,6 +84,8 @@ fn withheld(mut function: FunctionReport, reason: Reason) -> FunctionReport {
         subject: Subject::Function,
         reason,
         message: "the next try is at 12:00".to_owned(),
+        since: None,
+        until: None,
     });
     function
 }

@@ -6,7 +6,7 @@ use super::report::State;
 use super::withheld::{Reason, Subject, Withheld};
 use super::{FunctionPlan, Policy};
 use crate::domain::{
-    CommitId, DesiredFunction, FunctionKey, Mode, ObservedFunction, ObservedState, PackageKind, Suspension,
+    Closed, CommitId, DesiredFunction, FunctionKey, Mode, ObservedFunction, ObservedState, PackageKind, Suspension,
     UpdateStatus,
 };
 use crate::drift::{self, Drift};
@@ -66,11 +66,7 @@ pub(super) fn withheld_whole(reason: Reason, message: String) -> FunctionPlan {
         state: State::Withheld,
         drift: Vec::new(),
         steps: Vec::new(),
-        withheld: vec![Withheld {
-            subject: Subject::Function,
-            reason,
-            message,
-        }],
+        withheld: vec![Withheld::new(Subject::Function, reason, message)],
     }
 }
 
@@ -127,23 +123,15 @@ fn whole_function_guard(
     drifts: bool,
     context: Context<'_>,
 ) -> Option<(State, Withheld)> {
-    let stop = |state, reason, message| {
-        Some((
-            state,
-            Withheld {
-                subject: Subject::Function,
-                reason,
-                message,
-            },
-        ))
-    };
+    let stop = |state, reason, message| Some((state, Withheld::new(Subject::Function, reason, message)));
     let policy = context.policy;
     if let Some(suspension) = desired
         .suspend
         .as_ref()
         .filter(|suspension| suspension.holds_at(policy.now))
     {
-        return stop(State::Suspended, Reason::Suspended, suspended(suspension));
+        let withheld = Withheld::new(Subject::Function, Reason::Suspended, suspended(suspension));
+        return Some((State::Suspended, withheld.until(suspension.until)));
     }
     match observed.latest.package {
         PackageKind::Zip => {}
@@ -176,16 +164,31 @@ fn whole_function_guard(
             Mode::Observe => "the configuration",
             Mode::Reconcile => desired.file.as_str(),
         };
-        return drifts
-            .then(|| Withheld {
-                subject: Subject::Function,
-                reason: Reason::ObserveOnly,
-                message: format!("{who} says `mode: observe`: drift is reported and not corrected"),
-            })
-            .map(|withheld| (State::Drifted, withheld));
+        let message = format!("{who} says `mode: observe`: drift is reported and not corrected");
+        let withheld = Withheld::new(Subject::Function, Reason::ObserveOnly, message);
+        return drifts.then_some((State::Drifted, withheld));
     }
-    let hold = policy.held.get(key).filter(|_| drifts)?;
-    stop(State::Withheld, hold.reason, hold.message.clone())
+    if !drifts {
+        return None;
+    }
+    if let Some(closed) = policy.windows.closed(key, policy.now) {
+        let withheld = Withheld::new(Subject::Function, Reason::OutsideWindow, outside_window(&closed));
+        return Some((State::Withheld, withheld.until(closed.until)));
+    }
+    let hold = policy.held.get(key)?;
+    let withheld = Withheld::new(Subject::Function, hold.reason, hold.message.clone());
+    Some((State::Withheld, withheld.until(Some(hold.until))))
+}
+
+fn outside_window(closed: &Closed) -> String {
+    let why = match &closed.denied_by {
+        Some(window) => format!("the deploy window {window} holds"),
+        None => "no deploy window allows a change now".to_owned(),
+    };
+    match closed.until {
+        Some(until) => format!("{why}: it is done after {}", until.format("%Y-%m-%dT%H:%M:%SZ")),
+        None => format!("{why}, and none will within a year: correct `windows` in the configuration"),
+    }
 }
 
 fn suspended(suspension: &Suspension) -> String {

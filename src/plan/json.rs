@@ -1,12 +1,13 @@
 //! The JSON of a report: `plan`, `apply`, `status` and the API share this shape. Fields may be added, none renamed.
 
+use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::exit::Verdict;
 use super::report::{FunctionReport, Report, StepReport};
 use super::step::{Step, VersionRef};
 use super::withheld::Withheld;
-use crate::domain::{AccountId, CodeSha256, Fault, FunctionVersion, Region, Routing};
+use crate::domain::{AccountId, CodeSha256, Fault, FunctionVersion, Region, Routing, Timestamp};
 use crate::drift::{DesiredCode, Drift, LiveAlias};
 
 /// The version of the shape. It changes when a field is renamed or dropped.
@@ -176,10 +177,17 @@ fn step(report: &StepReport) -> Value {
     entry
 }
 
+fn time(time: &Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 fn withheld(withheld: &Withheld) -> Value {
     json!({
         "alias": withheld.subject.label(),
         "reason": withheld.reason.as_str(),
         "message": withheld.message,
+        "since": withheld.since.as_ref().map(time),
+        "until": withheld.until.as_ref().map(time),
+        "release": withheld.reason.release(),
     })
 }

@@ -124,11 +124,8 @@ impl<'a> Work<'a> {
     }
 
     fn withhold(&mut self, subject: Subject, refusal: Refusal) {
-        self.withheld.push(Withheld {
-            subject,
-            reason: refusal.reason,
-            message: refusal.message,
-        });
+        self.withheld
+            .push(Withheld::new(subject, refusal.reason, refusal.message));
     }
 
     fn point(&mut self, need: &Need<'_>, to: VersionRef) {

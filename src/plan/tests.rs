@@ -10,6 +10,7 @@ use crate::domain::{
     PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
     VersionState, Weight,
 };
+use crate::domain::{DeployWindow, WindowKind};
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
 struct World {
@@ -112,6 +113,7 @@ impl World {
                 now: "2026-11-24T00:00:00Z".parse().unwrap(),
                 change_limit: ChangeLimit::default(),
                 acknowledged: None,
+                windows: DeployWindows::default(),
                 held: BTreeMap::new(),
             },
             globs: vec!["*"],
@@ -667,9 +669,51 @@ fn a_function_on_hold_says_why() {
     let hold = Hold {
         reason: Reason::LastUpdateFailed,
         message: "next try at 00:01".into(),
+        until: "2026-11-24T00:01:00Z".parse().unwrap(),
     };
     world.policy.held.insert(World::key(), hold);
     assert_eq!(summary(&world.plan()), ["Withheld", "- LastUpdateFailed"]);
+}
+
+#[test]
+fn outside_of_the_deploy_windows_drift_is_told_and_not_corrected() {
+    let window = |kind, hour: u32| DeployWindow {
+        kind,
+        cron: format!("0 {hour} * * *").parse().unwrap(),
+        duration: chrono::TimeDelta::hours(2),
+        timezone: "UTC".parse().unwrap(),
+        targets: Vec::new(),
+        functions: Vec::new(),
+    };
+    let at = |world: World, windows: Vec<DeployWindow>| {
+        let mut world = world;
+        world.policy.windows = DeployWindows::new(windows);
+        world.plan()
+    };
+    let drifted = || World::settled().live(|live| live.aliases.clear());
+    let closed = at(drifted(), vec![window(WindowKind::Deny, 23)]);
+    assert_eq!(summary(&closed), ["Withheld", "- OutsideWindow"]);
+    assert_eq!(closed.drift.len(), 1, "drift is told");
+    assert_eq!(closed.withheld[0].until, "2026-11-24T01:00:00Z".parse().ok());
+    assert_eq!(
+        closed.withheld[0].message,
+        "the deploy window deny \"0 23 * * *\" (UTC) holds: it is done after 2026-11-24T01:00:00Z"
+    );
+    let none_allows = at(drifted(), vec![window(WindowKind::Allow, 1)]);
+    assert_eq!(
+        none_allows.withheld[0].message,
+        "no deploy window allows a change now: it is done after 2026-11-24T01:00:00Z"
+    );
+    assert_eq!(
+        summary(&at(drifted(), vec![window(WindowKind::Allow, 23)]))[0],
+        "Drifted"
+    );
+    let settled = at(World::settled(), vec![window(WindowKind::Deny, 23)]);
+    assert_eq!(
+        summary(&settled),
+        ["InSync"],
+        "where nothing drifts nothing is withheld"
+    );
 }
 
 #[test]

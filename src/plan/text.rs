@@ -176,9 +176,10 @@ impl FunctionReport {
             let reason = paint(YELLOW, withheld.reason.as_str());
             let _ = writeln!(
                 text,
-                "  {} {subject}{reason}: {}",
+                "  {} {subject}{reason}: {}{}",
                 paint(DIM, "withheld"),
-                withheld.message
+                withheld.message,
+                withheld.since_text()
             );
         }
         Some(text)

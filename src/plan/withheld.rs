@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AliasName, ReadFailureKind};
+use crate::domain::{AliasName, ReadFailureKind, Timestamp};
 
 /// Something that should perhaps be changed and must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,36 @@ pub struct Withheld {
     pub reason: Reason,
     /// The same in one line, with what would release it.
     pub message: String,
+    /// Since when, as far as the process has seen; `None` where only one pass was made.
+    pub since: Option<Timestamp>,
+    /// When it is released by itself; `None` where something else has to happen.
+    pub until: Option<Timestamp>,
+}
+
+impl Withheld {
+    /// Says why something is not done. It is not known since when, and no time releases it.
+    pub fn new(subject: Subject, reason: Reason, message: String) -> Self {
+        Self {
+            subject,
+            reason,
+            message,
+            since: None,
+            until: None,
+        }
+    }
+
+    /// Returns since when it is withheld, as text behind the message; empty where that is not known.
+    pub fn since_text(&self) -> String {
+        self.since
+            .map(|since| format!(" (since {})", since.format("%Y-%m-%d %H:%M:%S UTC")))
+            .unwrap_or_default()
+    }
+
+    /// Says when it is released by itself.
+    #[must_use]
+    pub fn until(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
+    }
 }
 
 /// What a withheld entry concerns.
@@ -76,11 +106,17 @@ pub enum Reason {
     CodeStorageExceeded,
     /// The function's code is not a zip that Lambda copied.
     UnsupportedPackage,
+    /// The deploy windows of the configuration do not allow a change now.
+    OutsideWindow,
+    /// Pinfold itself failed at the function.
+    InternalError,
+    /// Somebody else keeps undoing what Git says.
+    Contended,
 }
 
 impl Reason {
     /// Every reason: metrics have a series for each from the start.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::FunctionMissing,
         Self::ArtifactNotFound,
         Self::ArtifactUnreadable,
@@ -99,6 +135,9 @@ impl Reason {
         Self::StepFailed,
         Self::CodeStorageExceeded,
         Self::UnsupportedPackage,
+        Self::OutsideWindow,
+        Self::InternalError,
+        Self::Contended,
     ];
 
     /// Returns the word for it in JSON.
@@ -122,6 +161,40 @@ impl Reason {
             Self::StepFailed => "StepFailed",
             Self::CodeStorageExceeded => "CodeStorageExceeded",
             Self::UnsupportedPackage => "UnsupportedPackage",
+            Self::OutsideWindow => "OutsideWindow",
+            Self::InternalError => "InternalError",
+            Self::Contended => "Contended",
+        }
+    }
+
+    /// Returns what would release it, in the words with which docs/withheld.md begins to tell it.
+    pub fn release(self) -> &'static str {
+        match self {
+            Self::FunctionMissing => {
+                "Create the function with whatever manages the infrastructure, or remove the manifest."
+            }
+            Self::ArtifactNotFound => "Upload the artifact, or name a version that exists.",
+            Self::ArtifactUnreadable => {
+                "Grant the rights that the message names; trouble of the network passes by itself."
+            }
+            Self::ArtifactMismatch => "Correct the pin, or upload the artifact that was meant.",
+            Self::ArtifactChanged => "Give the new bytes a new version, or pin their hash in Git.",
+            Self::UpdateInProgress => "It passes by itself.",
+            Self::Unreadable => "It is read again by the next pass.",
+            Self::Suspended => "Remove `suspend` from the manifest.",
+            Self::ObserveOnly => "Set `mode: reconcile`.",
+            Self::NotAllowed => "Add the name to `functions` of the target in the configuration, or remove the file.",
+            Self::Conflict => "Keep one of the files, or let one target alone match the function.",
+            Self::TooManyChanges => "Look at `pinfold plan`, and acknowledge the commit if it is meant.",
+            Self::InvalidManifest => "Correct the file.",
+            Self::AccessDenied => "Grant the action that the message names.",
+            Self::LastUpdateFailed => "Mend what the message says; the update is sent again.",
+            Self::StepFailed => "It is tried again after a pause, and at once with a new commit.",
+            Self::CodeStorageExceeded => "Delete versions that nothing refers to.",
+            Self::UnsupportedPackage => "Remove the manifest, or have the function keep a copy.",
+            Self::OutsideWindow => "The first pass within the deploy windows does it.",
+            Self::InternalError => "Report it as a bug, with the log.",
+            Self::Contended => "Find the other writer, and have one of the two give way.",
         }
     }
 }
@@ -131,6 +204,7 @@ impl From<ReadFailureKind> for Reason {
         match kind {
             ReadFailureKind::AccessDenied => Self::AccessDenied,
             ReadFailureKind::Other => Self::Unreadable,
+            ReadFailureKind::Internal => Self::InternalError,
         }
     }
 }

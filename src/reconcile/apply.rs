@@ -172,7 +172,8 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         for ports in self.targets.values() {
             let target = &ports.target.name;
             let facts = seen.facts.entry(target.clone()).or_default();
-            resolve(target, &changed, &seen.observations, &ports.artifacts, facts).await;
+            let artifacts = &ports.artifacts;
+            resolve(target, &changed, &seen.observations, artifacts, facts, &self.telemetry).await;
         }
         let policy = PassPolicy {
             change_limit: ChangeLimit::Unlimited,

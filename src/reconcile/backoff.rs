@@ -41,16 +41,18 @@ impl Backoffs {
             .iter()
             .filter(|(_, backoff)| backoff.revision.as_ref() == revision && uptime < backoff.until)
             .map(|(key, backoff)| {
-                let until = (clock.now() + backoff.until.saturating_sub(uptime)).format("%H:%M:%S");
+                let until = clock.now() + backoff.until.saturating_sub(uptime);
                 let message = format!(
-                    "{}; the next try is at {until} UTC, or with the next commit",
-                    backoff.why
+                    "{}; the next try is at {} UTC, or with the next commit",
+                    backoff.why,
+                    until.format("%H:%M:%S")
                 );
                 (
                     key.clone(),
                     Hold {
                         reason: backoff.reason,
                         message,
+                        until,
                     },
                 )
             })

@@ -9,9 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoffs;
+use super::contain::contained;
+use super::contention::Contentions;
 use super::desire::ManifestCache;
 use super::pass::{Engine, Freshness, PassPolicy, Scope};
 use super::patrol::{Find, Patrol};
+use super::since::WithheldSince;
 use super::status::{Nudge, StatusBoard};
 use super::watch::{InForce, Watcher};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
@@ -43,7 +46,8 @@ where
     A: Artifacts,
     C: Clock,
 {
-    /// Builds a driver that has not looked at anything yet. Its passes go by `policy`, but for `held`: that is its own.
+    /// Builds a driver that has not looked at anything yet. Its passes go by `policy`, but for `held` and
+    /// `acknowledged`: those are its own.
     pub fn new(source: S, engine: Engine<L, A, C>, policy: PassPolicy, nudge: Nudge, status: StatusBoard) -> Self {
         Self {
             source,
@@ -77,6 +81,9 @@ where
             status: &self.status,
             in_force,
             backoffs: Backoffs::default(),
+            contentions: Contentions::default(),
+            acknowledgements: 0,
+            since: WithheldSince::default(),
             cut_idle: false,
             patrol: Patrol::default(),
             waiting: false,
@@ -93,6 +100,10 @@ struct Passes<'a, L, A, C> {
     status: &'a StatusBoard,
     in_force: watch::Receiver<InForce>,
     backoffs: Backoffs,
+    contentions: Contentions,
+    /// Acknowledgements that were answered.
+    acknowledgements: u64,
+    since: WithheldSince,
     /// Whether the last pass was ended by a newer commit before it took any step. The next one is then left to take one
     /// first: commits that come faster than the fleet can be read would otherwise keep anything from being done.
     cut_idle: bool,
@@ -111,6 +122,8 @@ enum Wake {
     Sweep,
     /// A sweep in layers has something to say.
     Found(Find),
+    /// The sweep in layers came upon a bug: it begins anew with the next tick.
+    Broken,
     /// Some functions are about to change by themselves.
     FollowUp,
 }
@@ -129,7 +142,11 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                     Err(_) => return,
                 },
                 () = self.nudge.sweep_wanted() => Wake::Sweep,
-                find = find(self.engine, &mut self.patrol, desired.as_deref()) => Wake::Found(find),
+                find = contained(
+                    self.engine.telemetry(),
+                    None,
+                    find(self.engine, &mut self.patrol, desired.as_deref()),
+                ) => find.map_or(Wake::Broken, Wake::Found),
                 () = self.engine.clock().sleep(FOLLOW_UP), if !unsettled.is_empty() => Wake::FollowUp,
             };
             looks = if wake == Wake::FollowUp { looks + 1 } else { 0 };
@@ -181,6 +198,10 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                 self.status.swept(self.engine.clock().now());
                 return None;
             }
+            Wake::Broken => {
+                self.patrol = Patrol::default();
+                return None;
+            }
             Wake::FollowUp => (some(unsettled.clone()), Priority::Nudged),
         })
     }
@@ -191,9 +212,17 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             PassSkipped.emit(self.engine.telemetry());
             return BTreeSet::new();
         };
+        let (revision, clock) = (desired.revision.as_ref(), self.engine.clock());
+        let acknowledgements = self.status.get().acknowledgements;
+        if std::mem::replace(&mut self.acknowledgements, acknowledgements) != acknowledgements {
+            self.contentions.release();
+        }
+        let mut held = self.backoffs.holds(revision, clock);
+        held.extend(self.contentions.holds(revision, clock));
         let policy = PassPolicy {
-            held: self.backoffs.holds(desired.revision.as_ref(), self.engine.clock()),
+            acknowledged: self.status.acknowledged(revision),
             change_limit: self.change_limit(scope, &desired),
+            held,
             ..self.policy.clone()
         };
         let mut patrol = std::mem::take(&mut self.patrol);
@@ -220,11 +249,14 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             self.waiting = waits_to_be_acknowledged(report);
         }
         // What happened beside it is newer than what the pass began with.
-        for (scope, report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
+        for (scope, mut report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
+            self.since.note(&mut report, clock.now());
             // What was cut short has not failed.
             if !superseded {
-                self.backoffs.note(&report, self.engine.clock().uptime());
+                self.backoffs.note(&report, clock.uptime());
                 self.backoffs.retain(|key| desired.functions.contains_key(key));
+                self.contentions.note(&report, clock);
+                self.contentions.retain(|key| desired.functions.contains_key(key));
             }
             if !waits_to_be_acknowledged(&report) {
                 let functions = report.functions.iter().filter(|function| is_unsettled(function));
@@ -275,6 +307,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             }
             std::future::pending::<()>().await;
         };
+        let _alive = self.status.liveness().pass();
         let over = end.child_token();
         let main = async {
             let report = Box::pin(self.engine.apply(desired, scope, policy, &end)).await;
@@ -284,7 +317,12 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         let both = async { tokio::join!(main, self.beside(desired, scope, policy, patrol, &over)) };
         tokio::select! {
             biased;
-            (report, beside) = both => {
+            // What fails at one function is contained there. The rest is contained here: the next pass looks again.
+            both = contained(self.engine.telemetry(), None, both) => {
+                let (report, beside) = both.unwrap_or_else(|_| {
+                    self.engine.put_all_down();
+                    (None, Vec::new())
+                });
                 (report, beside, end.is_cancelled() && !stop.is_cancelled())
             }
             () = superseded => (None, Vec::new(), false),

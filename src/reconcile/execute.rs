@@ -54,6 +54,28 @@ impl Execution {
         self.again |= later.again;
         self.withheld.extend(later.withheld);
     }
+
+    /// Tells of a panic: the step in hand failed, whatever it came to, and what was planned behind it is left out.
+    pub(super) fn panicked(planned: Vec<Step>, taken: Vec<StepReport>, message: String) -> Self {
+        let mut reports = taken;
+        for step in planned.into_iter().skip(reports.len()) {
+            let mut report = StepReport::planned(step);
+            let first = reports
+                .iter()
+                .all(|before: &StepReport| before.result != StepResult::Failed);
+            (report.result, report.message) = if first {
+                (StepResult::Failed, Some(message.clone()))
+            } else {
+                (StepResult::Skipped, Some("the step before it was not done".to_owned()))
+            };
+            reports.push(report);
+        }
+        Self {
+            reports,
+            again: false,
+            withheld: vec![Withheld::new(Subject::Function, Reason::InternalError, message)],
+        }
+    }
 }
 
 /// What one look at something unfinished came to.
@@ -186,11 +208,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                         .step
                         .alias()
                         .map_or(Subject::Latest, |alias| Subject::Alias(alias.clone()));
-                    let withheld = reason.map(|reason| Withheld {
-                        subject,
-                        reason,
-                        message: message.clone(),
-                    });
+                    let withheld = reason.map(|reason| Withheld::new(subject, reason, message.clone()));
                     execution.withheld.extend(withheld);
                     (StepResult::Failed, Some(message))
                 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt as _;
 use tracing::Instrument as _;
 
+use super::contain::contained;
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
@@ -22,8 +23,8 @@ const READ_TRIES: usize = 3;
 
 /// Reads functions, and remembers how they were: the versions that were published never change, and as long as nothing
 /// is heard of a function it is as it was.
-#[derive(Default)]
 pub struct Observer {
+    telemetry: Telemetry,
     memory: Mutex<BTreeMap<FunctionKey, Memory>>,
     /// What each target listed last.
     listings: Mutex<BTreeMap<TargetName, Listing>>,
@@ -55,6 +56,15 @@ pub(super) struct TargetObservation {
 }
 
 impl Observer {
+    /// Remembers nothing yet.
+    pub(super) fn new(telemetry: Telemetry) -> Self {
+        Self {
+            telemetry,
+            memory: Mutex::default(),
+            listings: Mutex::default(),
+        }
+    }
+
     /// Reads the named functions of a target, and where `list` is set the names of all.
     pub(super) async fn target<L: LambdaRead>(
         &self,
@@ -94,6 +104,17 @@ impl Observer {
 
     /// Reads one function.
     pub(super) async fn function<L: LambdaRead>(&self, key: &FunctionKey, lambda: &L) -> ObservedState {
+        contained(&self.telemetry, Some(key), self.read_function(key, lambda))
+            .await
+            .unwrap_or_else(|message| {
+                ObservedState::Unreadable(ReadFailure {
+                    kind: ReadFailureKind::Internal,
+                    message,
+                })
+            })
+    }
+
+    async fn read_function<L: LambdaRead>(&self, key: &FunctionKey, lambda: &L) -> ObservedState {
         let mut state = ObservedState::Unreadable(ReadFailure {
             kind: ReadFailureKind::Other,
             message: format!("{} kept changing while it was read", key.name),

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::contain::contained_now;
 use super::observe::{Observer, TargetObservation, is_out_of_reach, tell_unreadable};
 use super::resolve::resolve;
 use crate::domain::{
-    AccountId, ChangeLimit, CommitId, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
-    Target, TargetFailure, TargetName,
+    AccountId, ChangeLimit, CommitId, DeployWindows, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode,
+    ObservedState, Target, TargetFailure, TargetName,
 };
 use crate::plan::{
-    ArtifactFacts, FactsByTarget, FunctionReport, Hold, Observations, Plan, Policy, Report, State, Unmanaged, plan,
+    ArtifactFacts, FactsByTarget, FunctionPlan, FunctionReport, Hold, Observations, Plan, Policy, Report, State,
+    Unmanaged, plan,
 };
 use crate::ports::{Artifacts, Clock, LambdaRead};
 use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
@@ -38,6 +40,8 @@ pub struct PassPolicy {
     pub change_limit: ChangeLimit,
     /// The commit whose pass may exceed the limit.
     pub acknowledged: Option<CommitId>,
+    /// When functions may be changed.
+    pub windows: DeployWindows,
     /// Functions that are left alone for a while.
     pub held: BTreeMap<FunctionKey, Hold>,
 }
@@ -97,7 +101,7 @@ pub struct Engine<L, A, C> {
     pub(super) targets: BTreeMap<TargetName, TargetPorts<L, A>>,
     pub(super) clock: C,
     pub(super) observer: Observer,
-    telemetry: Telemetry,
+    pub(super) telemetry: Telemetry,
     /// The account of each target, once it is configured or a function's ARN has told it. It never changes.
     accounts: Mutex<BTreeMap<TargetName, AccountId>>,
     /// What S3 answered in the last pass over the fleet, as far as it was an object.
@@ -130,7 +134,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
         Self {
             targets,
             clock,
-            observer: Observer::default(),
+            observer: Observer::new(telemetry.clone()),
             telemetry,
             accounts: Mutex::default(),
             facts: Mutex::default(),
@@ -163,6 +167,11 @@ impl<L, A, C: Clock> Engine<L, A, C> {
     /// Notes that a pass is done with these functions.
     pub(super) fn put_down(&self, keys: &BTreeSet<FunctionKey>) {
         self.in_hand().retain(|key| !keys.contains(key));
+    }
+
+    /// Puts down whatever a pass had in hand that came to no end.
+    pub(super) fn put_all_down(&self) {
+        self.in_hand().clear();
     }
 
     /// Returns whether a pass is changing a function.
@@ -211,6 +220,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             now: self.clock.now(),
             change_limit: policy.change_limit,
             acknowledged: policy.acknowledged.clone(),
+            windows: policy.windows.clone(),
             held: policy.held.clone(),
         }
     }
@@ -301,14 +311,43 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 seen.observations.insert(key, state);
             }
             let facts = seen.facts.entry(target.name.clone()).or_default();
-            resolve(&target.name, desired, &seen.observations, &ports.artifacts, facts).await;
+            let (artifacts, telemetry) = (&ports.artifacts, &self.telemetry);
+            resolve(&target.name, desired, &seen.observations, artifacts, facts, telemetry).await;
         }
     }
 
     /// Plans from what was seen.
+    ///
+    /// A function at which the planner itself fails is told, and the others are planned without it.
     pub(super) fn decide(&self, desired: &DesiredState, seen: &Seen, policy: &PassPolicy) -> Plan {
         let (targets, policy) = (self.targets_by_name(), self.policy(policy));
-        plan(desired, &targets, &seen.observations, &seen.facts, &policy)
+        let decide = |desired: &DesiredState| plan(desired, &targets, &seen.observations, &seen.facts, &policy);
+        let whole = contained_now(&self.telemetry, None, || decide(desired));
+        let Err(message) = whole else {
+            return whole.unwrap_or_default();
+        };
+        let (mut rest, mut failed) = (desired.clone(), BTreeMap::new());
+        for (key, function) in &desired.functions {
+            let alone = DesiredState {
+                revision: desired.revision.clone(),
+                functions: [(key.clone(), function.clone())].into(),
+                ..DesiredState::default()
+            };
+            if let Err(message) = contained_now(&self.telemetry, Some(key), || decide(&alone)) {
+                rest.functions.remove(key);
+                failed.insert(key.clone(), FunctionPlan::failed(message));
+            }
+        }
+        let mut plan = contained_now(&self.telemetry, None, || decide(&rest)).unwrap_or_else(|_| {
+            // No function by itself is at fault, so nothing is done for any.
+            let all = desired.functions.keys().chain(desired.faulty.keys());
+            let functions = all.map(|key| (key.clone(), FunctionPlan::failed(message.clone())));
+            Plan {
+                functions: functions.collect(),
+            }
+        });
+        plan.functions.extend(failed);
+        plan
     }
 
     async fn observe(&self, desired: &DesiredState, scope: &Scope) -> Seen {
@@ -410,7 +449,8 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             Freshness::Remembered => self.facts().get(&target.name).cloned().unwrap_or_default(),
             Freshness::Fresh | Freshness::Swept => ArtifactFacts::new(),
         };
-        resolve(&target.name, desired, &observations, &ports.artifacts, &mut facts).await;
+        let (artifacts, telemetry) = (&ports.artifacts, &self.telemetry);
+        resolve(&target.name, desired, &observations, artifacts, &mut facts, telemetry).await;
         let facts = [(target.name.clone(), facts)].into();
         Seen {
             observations,

@@ -4,9 +4,14 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
 
-use crate::domain::{DesiredFunction, DesiredState, ObservedFunction, ObservedState, S3Location, TargetName};
+use super::contain::{contained, contained_now};
+use crate::domain::{
+    ArtifactFailure, ArtifactFailureKind, DesiredFunction, DesiredState, ObservedFunction, ObservedState, S3Location,
+    TargetName,
+};
 use crate::plan::{ArtifactFacts, Observations, lookups};
 use crate::ports::Artifacts;
+use crate::telemetry::Telemetry;
 
 /// Look-ups side by side. S3 takes 5,500 a second for each prefix; what this bounds is our own memory and sockets.
 const LOOKUPS_AT_ONCE: usize = 16;
@@ -20,6 +25,7 @@ pub(super) async fn resolve<A: Artifacts>(
     observations: &Observations,
     artifacts: &A,
     facts: &mut ArtifactFacts,
+    telemetry: &Telemetry,
 ) {
     let found = |(key, function)| match observations.get(key) {
         Some(ObservedState::Found(found)) => Some((function, found.as_ref())),
@@ -30,14 +36,23 @@ pub(super) async fn resolve<A: Artifacts>(
     loop {
         let wanted: BTreeSet<S3Location> = functions
             .iter()
-            .flat_map(|(desired, observed)| lookups(desired, observed, facts))
+            // Where the planner fails at a function, it will tell so itself.
+            .flat_map(|(desired, observed)| {
+                contained_now(telemetry, None, || lookups(desired, observed, facts)).unwrap_or_default()
+            })
             .collect();
         if wanted.is_empty() {
             return;
         }
         let answers: Vec<_> = futures::stream::iter(wanted)
             .map(|location| async move {
-                let answer = artifacts.look_up(&location).await;
+                let look = artifacts.look_up(&location);
+                let answer = contained(telemetry, None, look).await.unwrap_or_else(|message| {
+                    Err(ArtifactFailure {
+                        kind: ArtifactFailureKind::Unreadable,
+                        message,
+                    })
+                });
                 (location, answer)
             })
             .buffer_unordered(LOOKUPS_AT_ONCE)

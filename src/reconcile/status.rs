@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
+use super::liveness::Liveness;
 use crate::domain::{CommitId, Timestamp};
 use crate::plan::Report;
 
@@ -20,23 +21,34 @@ pub struct Status {
     pub last_sweep: Option<Timestamp>,
     /// Why the repository could not be read at the last try; `None` where it could.
     pub source_error: Option<String>,
+    /// The commit whose changes somebody said are meant, for as long as it is in force.
+    pub acknowledged: Option<CommitId>,
+    /// How often somebody said so, of whatever commit.
+    pub acknowledgements: u64,
 }
 
 /// Holds the status for whoever shows it. Readers never wait for a pass.
 #[derive(Debug, Clone)]
 pub struct StatusBoard {
     sender: Arc<watch::Sender<Status>>,
+    liveness: Liveness,
 }
 
 impl Default for StatusBoard {
     fn default() -> Self {
         Self {
             sender: Arc::new(watch::Sender::new(Status::default())),
+            liveness: Liveness::default(),
         }
     }
 }
 
 impl StatusBoard {
+    /// Returns what tells whether the daemon gets on.
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
     /// Returns the present status.
     pub fn get(&self) -> Status {
         self.sender.borrow().clone()
@@ -45,6 +57,26 @@ impl StatusBoard {
     /// Returns a receiver that hears of every change.
     pub fn watch(&self) -> watch::Receiver<Status> {
         self.sender.subscribe()
+    }
+
+    /// Notes that somebody said that the changes of a commit are meant.
+    pub fn acknowledge(&self, commit: CommitId) {
+        self.sender.send_modify(|status| {
+            status.acknowledged = Some(commit);
+            status.acknowledgements += 1;
+        });
+    }
+
+    /// Returns the commit that is acknowledged, where it is the one in force. An acknowledgement of another one is over.
+    pub(super) fn acknowledged(&self, in_force: Option<&CommitId>) -> Option<CommitId> {
+        self.sender.send_if_modified(|status| {
+            let over = status.acknowledged.is_some() && status.acknowledged.as_ref() != in_force;
+            if over {
+                status.acknowledged = None;
+            }
+            over
+        });
+        self.sender.borrow().acknowledged.clone()
     }
 
     /// Notes that a pass is complete.

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::contain::contained;
 use super::execute::{Execution, Executor};
 use super::pass::Engine;
 use crate::domain::{CommitId, FunctionKey, ObservedState};
@@ -85,6 +86,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         let Some(ports) = self.targets.get(&key.target) else {
             return (key, Execution::default());
         };
+        let (in_order, mut taken) = (steps.clone(), Vec::new());
         let finished = |report: &StepReport, duration| {
             StepFinished {
                 key: &key,
@@ -97,6 +99,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 *steps += u64::from(report.was_taken());
                 report.was_taken()
             });
+            taken.push(report.clone());
         };
         let may_begin = match (after, planned) {
             // Without a word from it, it never got that far.
@@ -104,7 +107,13 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             (None, Some(ObservedState::Found(planned))) if !stop.is_cancelled() => {
                 let aliases: Vec<_> = steps.iter().filter_map(Step::alias).collect();
                 let look = self.observer.still_is(&key, planned, &aliases, &ports.lambda);
-                Priority::BeforeWrite.of(look).await
+                match contained(&self.telemetry, Some(&key), Priority::BeforeWrite.of(look)).await {
+                    Ok(may_begin) => may_begin,
+                    Err(message) => {
+                        let execution = Execution::panicked(in_order, Vec::new(), message);
+                        return (key, execution);
+                    }
+                }
             }
             (None, _) => Ok(true),
         };
@@ -120,12 +129,18 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             writes,
             stop,
         };
-        let work = executor
+        let run = executor
             .run(steps, finished)
             .instrument(function_span(&key, Work::Execute));
-        let execution = Priority::Write.of(Box::pin(work)).await;
-        // An error means that nothing is left to be done after this.
-        begun.map(|begun| begun.send(true).ok());
+        let run = Priority::Write.of(Box::pin(run));
+        let execution = match contained(&self.telemetry, Some(&key), run).await {
+            Ok(execution) => {
+                // An error means that nothing is left to be done after this.
+                begun.map(|begun| begun.send(true).ok());
+                execution
+            }
+            Err(message) => Execution::panicked(in_order, taken, message),
+        };
         (key, execution)
     }
 }

@@ -1,8 +1,10 @@
-//! What an operator reads of a daemon's day: its start and end, each commit with its faults, and what began or ended.
+//! What an operator reads of a daemon's day: its start and end, each commit with its faults, what began or ended, and
+//! what it had to give up.
 
 use tracing::{debug, error, info, warn};
 
-use crate::domain::DesiredState;
+use super::Telemetry;
+use crate::domain::{CommitId, DesiredState, FunctionKey};
 use crate::notify::{About, Event, EventKind, Severity};
 
 /// Faults, or events of one kind, that are told one by one. More are counted; the page and the API have all of them.
@@ -110,6 +112,67 @@ impl EventsHappened<'_> {
                 );
             }
         }
+    }
+}
+
+/// A panic was contained: a bug, whose cause the panic's own line in the log tells.
+#[derive(Debug)]
+pub struct Panicked<'a> {
+    /// The function whose work ended with it; `None` where it was another's.
+    pub key: Option<&'a FunctionKey>,
+    /// What is told of it.
+    pub message: &'a str,
+}
+
+impl Panicked<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.metrics.panics.inc();
+        let target = self.key.map(|key| key.target.as_str());
+        let function = self.key.map(|key| key.name.as_str());
+        error!(
+            target,
+            function,
+            error = self.message,
+            "a bug ended this piece of work and nothing else: please report it"
+        );
+    }
+}
+
+/// The daemon was to stop, and what it had in hand took too long.
+#[derive(Debug)]
+pub struct StepsAbandoned;
+
+impl StepsAbandoned {
+    /// Logs it.
+    pub fn emit(&self) {
+        warn!(
+            "the steps in hand did not end in time and are left as they are; the next process looks what came of them"
+        );
+    }
+}
+
+/// Somebody else keeps undoing what Git says of a function, which is left alone for a while.
+#[derive(Debug)]
+pub struct FunctionContended<'a> {
+    /// The function.
+    pub key: &'a FunctionKey,
+    /// The commit that says what is undone.
+    pub revision: Option<&'a CommitId>,
+    /// What was found, when, and until when it is left alone.
+    pub message: &'a str,
+}
+
+impl FunctionContended<'_> {
+    /// Logs it.
+    pub fn emit(&self) {
+        warn!(
+            target = self.key.target.as_str(),
+            function = self.key.name.as_str(),
+            revision = self.revision.map(ToString::to_string),
+            why = self.message,
+            "somebody else keeps undoing what Git says of a function"
+        );
     }
 }
 

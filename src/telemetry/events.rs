@@ -1,6 +1,7 @@
 //! What happens, an event a struct: `emit` writes the log line and counts the metric together.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
@@ -28,6 +29,7 @@ pub struct AwsRequest<'a> {
 impl AwsRequest<'_> {
     /// Logs and counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.heard.fetch_add(1, Ordering::Relaxed);
         let result = match (self.status, self.service) {
             (Some(200..=399 | 404), _) => "ok",
             // S3 says 503 Slow Down where Lambda says 429.
@@ -70,6 +72,7 @@ pub struct LimiterWait<'a> {
 impl LimiterWait<'_> {
     /// Counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.heard.fetch_add(1, Ordering::Relaxed);
         telemetry
             .metrics
             .limiter_wait_seconds

@@ -1,7 +1,8 @@
 //! The counters and histograms, their names, help and buckets. Counts only; when is the events' affair.
 
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use super::callers::{WebhookProvider, WebhookResult};
 use super::events::PassPhase;
 use super::git::{GitOperation, GitResult};
 use crate::plan::Reason;
@@ -57,6 +58,8 @@ pub(super) struct Metrics {
     pub(super) reconcile_seconds: HistogramVec,
     pub(super) reconcile_errors: IntCounterVec,
     pub(super) notifications: IntCounterVec,
+    pub(super) webhook_requests: IntCounterVec,
+    pub(super) panics: IntCounter,
 }
 
 impl Metrics {
@@ -76,6 +79,11 @@ impl Metrics {
             registry.register(Box::new(metric.clone()))?;
             Ok::<_, prometheus::Error>(metric)
         };
+        let panics = IntCounter::new(
+            "pinfold_panics_total",
+            "Bugs that ended a piece of work and nothing else.",
+        )?;
+        registry.register(Box::new(panics.clone()))?;
         let git_last_success = Gauge::new(
             "pinfold_git_last_success_timestamp_seconds",
             "When the repository last answered which commit the branch is at.",
@@ -118,6 +126,7 @@ impl Metrics {
                 &REQUEST_BUCKETS,
             )?,
             git_last_success,
+            panics,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(
                 "pinfold_reconcile_duration_seconds",
@@ -135,8 +144,19 @@ impl Metrics {
                 "Notifications, and events that were not told again.",
                 &["provider", "result"],
             )?,
+            webhook_requests: counter(
+                "pinfold_webhook_requests_total",
+                "Webhooks that arrived where one is configured.",
+                &["provider", "result"],
+            )?,
         };
         metrics.pre_register();
+        for provider in WebhookProvider::ALL {
+            for result in WebhookResult::ALL {
+                let labels = [provider.as_str(), result.as_str()];
+                metrics.webhook_requests.with_label_values(&labels);
+            }
+        }
         Ok(metrics)
     }
 

@@ -161,12 +161,17 @@ pub(crate) fn url(line: &str) -> String {
 
 /// Makes an HTTP request. Returns the status and the body.
 pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
+    http_with(method, url, "", body)
+}
+
+/// The same with more headers, each a line.
+pub(crate) fn http_with(method: &str, url: &str, headers: &str, body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     // HTTP/1.0, so that the body comes whole and the connection is closed behind it.
     let head = format!(
-        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n",
+        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n{headers}\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();

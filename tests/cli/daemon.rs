@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::command::{Home, Running, http, url};
+use crate::command::{Home, Running, http, http_with, url};
 use crate::fleet::{CONFIG, Fleet, sha};
 
 /// Between two looks at a daemon, which is a process of its own and tells nobody when it is done.
@@ -191,4 +191,52 @@ fn a_daemon_whose_binary_was_removed_still_reads_git() {
     std::fs::remove_file(program).unwrap();
     let commit = fleet.commit("api", "1.1.0");
     daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+}
+
+/// The configuration of a fleet whose repository is looked at by itself once a year.
+fn with_webhooks(fleet: &Fleet, more: &str) {
+    let config = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+    let seldom = config.replace("\"* * * * * *\"", "\"0 0 0 1 1 *\"");
+    fleet.home.file(CONFIG, &format!("{seldom}{more}"));
+}
+
+#[test]
+fn a_webhook_has_the_repository_looked_at() {
+    let fleet = Fleet::new();
+    fleet.home.file("secret", "hunter2\n");
+    with_webhooks(&fleet, "webhooks: { github: { secretFile: secret } }\n");
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    let commit = fleet.commit("api", "1.1.0");
+    // The HMAC-SHA-256 of `{}` with the key `hunter2`.
+    let signature = "X-Hub-Signature-256: sha256=603176255680307a81ec5b984e3a7b4143d0aef1fd1576987618e55c50868ad7\r\n";
+    let url = format!("{}/webhooks/github", daemon.url);
+    assert_eq!(
+        http_with("POST", &url, "X-Hub-Signature-256: sha256=00\r\n", "{}").0,
+        401
+    );
+    assert_eq!(http_with("POST", &url, signature, "{}").0, 202);
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    assert_eq!(fleet.served("api", "live"), sha("1.1.0"));
+    let (_, log) = daemon.running.terminate();
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_secret_that_is_empty_or_missing_ends_the_daemon_at_once() {
+    let fleet = Fleet::new();
+    with_webhooks(&fleet, "webhooks: { generic: { secretFile: secret } }\n");
+    let missing = fleet.home.run(&["run", "--config", CONFIG]);
+    assert!(
+        missing.code == 2 && missing.stderr.contains("secret cannot be read"),
+        "{}",
+        missing.stderr
+    );
+    fleet.home.file("secret", "\n");
+    let empty = fleet.home.run(&["run", "--config", CONFIG]);
+    assert!(
+        empty.code == 2 && empty.stderr.contains("secret is empty"),
+        "{}",
+        empty.stderr
+    );
 }

@@ -70,6 +70,8 @@ struct Shared {
     /// A call whose reply is lost to an engine that lives on.
     loss: Option<(usize, Moment)>,
     dead: bool,
+    /// Calls whose names begin so end in a panic.
+    panics: Option<String>,
     in_flight: Option<Write>,
     witness: Option<Witness>,
 }
@@ -91,6 +93,12 @@ impl Gate {
     /// Has the reply to the engine's `k`-th call be lost, and the engine live on.
     pub(crate) fn losing(self, k: usize, moment: Moment) -> Self {
         self.lock().loss = Some((k, moment));
+        self
+    }
+
+    /// Has calls whose names begin with `name` end in a panic.
+    pub(crate) fn panicking(self, name: &str) -> Self {
+        self.lock().panics = Some(name.to_owned());
         self
     }
 
@@ -219,7 +227,14 @@ impl<P> Gated<P> {
         write: Option<Write>,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
+        let panics = self
+            .gate
+            .lock()
+            .panics
+            .as_ref()
+            .is_some_and(|start| name.starts_with(start));
         let number = self.gate.enter(name, write).await;
+        assert!(!panics, "a port has a bug");
         if self.gate.loses(number, false) {
             return Err(lost());
         }
@@ -319,7 +334,15 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
 
 impl<P: Artifacts> Artifacts for Gated<P> {
     async fn look_up(&self, location: &S3Location) -> Resolution {
-        let number = self.gate.enter(format!("HeadObject {}", location.key), None).await;
+        let name = format!("HeadObject {}", location.key);
+        let panics = self
+            .gate
+            .lock()
+            .panics
+            .as_ref()
+            .is_some_and(|start| name.starts_with(start));
+        let number = self.gate.enter(name, None).await;
+        assert!(!panics, "a port has a bug");
         let result = self.inner.look_up(location).await;
         self.gate.leave(number, result.is_ok()).await;
         result

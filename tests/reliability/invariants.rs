@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pinfold::domain::{
-    ChangeLimit, CodeSha256, DesiredArtifact, DesiredState, FunctionKey, FunctionVersion, Mode, PackageKind,
-    PublishedVersion, Routing, Target, UpdateStatus, Version, VersionState,
+    ChangeLimit, CodeSha256, DeployWindows, DesiredArtifact, DesiredState, FunctionKey, FunctionVersion, Mode,
+    PackageKind, PublishedVersion, Routing, Target, UpdateStatus, Version, VersionState,
 };
 use pinfold::drift::Drift;
 use pinfold::plan::{ArtifactFacts, FunctionPlan, Hold, Plan, Policy, Reason, State, Step, VersionRef, plan};
@@ -35,6 +35,7 @@ pub(crate) fn plan_of(cases: &[Case], store: &Store, mode: Mode) -> Plan {
         now: now(),
         change_limit: ChangeLimit::Unlimited,
         acknowledged: None,
+        windows: DeployWindows::default(),
         held: BTreeMap::new(),
     };
     let (mut desired, mut observations) = (DesiredState::default(), BTreeMap::new());
@@ -46,6 +47,7 @@ pub(crate) fn plan_of(cases: &[Case], store: &Store, mode: Mode) -> Plan {
             let hold = Hold {
                 reason: Reason::StepFailed,
                 message: "it failed a moment ago".to_owned(),
+                until: now() + chrono::TimeDelta::seconds(30),
             };
             policy.held.insert(key.clone(), hold);
         }

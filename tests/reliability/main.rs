@@ -38,6 +38,8 @@ mod log;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 #[path = "../scenarios/repository.rs"]

@@ -58,6 +58,11 @@ impl<'a> Run<'a> {
         panic!("the pass is stuck at {:?}", self.gate.passed());
     }
 
+    /// What the pass came to.
+    pub(crate) fn report(&self) -> &Report {
+        self.report.as_ref().unwrap()
+    }
+
     /// Returns whether the pass is over and found everything as Git says.
     pub(crate) fn in_sync(&self) -> bool {
         self.report

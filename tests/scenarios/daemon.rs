@@ -265,6 +265,26 @@ async fn a_pass_that_waits_to_be_acknowledged_does_not_go_ahead_function_by_func
 }
 
 #[tokio::test]
+async fn an_acknowledged_commit_is_served_at_once_and_the_next_waits_again() {
+    let mut world = with_git(MANY).await;
+    beside(&mut world, async |world, daemon| {
+        for (version, acknowledged) in [("1.1.0", true), ("2.0.0-rc.1", false)] {
+            for name in MANY {
+                world.function(name, version);
+            }
+            let status = daemon.look_at_source(world).await;
+            assert_eq!(state(&status, "f01"), State::Withheld, "{version}");
+            assert_eq!(status.acknowledged, None, "{version}: that of another commit is over");
+            if acknowledged {
+                daemon.status.acknowledge(revision(&status).unwrap());
+                assert_eq!(state(&daemon.sweep(world).await, "f01"), State::InSync);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn d01_where_pinfold_is_to_stop_only_the_steps_in_hand_are_finished() {
     let mut world = World::with(Setup {
         functions: MANY,

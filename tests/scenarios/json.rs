@@ -160,7 +160,10 @@ async fn a_function_of_a_faulty_file_has_an_entry_too() {
         {
           "alias": null,
           "message": "prod/broken.yaml:1:1: apiVersion is missing: add apiVersion: pinfold/v1",
-          "reason": "InvalidManifest"
+          "reason": "InvalidManifest",
+          "release": "Correct the file.",
+          "since": null,
+          "until": null
         }
       ]
     }

@@ -12,6 +12,8 @@ mod beside;
 #[cfg(test)]
 mod calm;
 #[cfg(test)]
+mod contention;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod daemon;

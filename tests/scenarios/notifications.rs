@@ -186,7 +186,7 @@ async fn drift_that_comes_back_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_busy_is_asked_again_with_the_same_delivery() {
+async fn d05_a_receiver_that_is_busy_is_asked_again_with_the_same_delivery() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         let told = tell(world, daemon, webhook).await;
@@ -202,7 +202,7 @@ async fn a_receiver_that_is_busy_is_asked_again_with_the_same_delivery() {
 }
 
 #[tokio::test]
-async fn what_a_receiver_refuses_is_given_up_and_the_next_is_told() {
+async fn d05_what_a_receiver_refuses_is_given_up_and_the_next_is_told() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         let told = tell(world, daemon, webhook).await;
@@ -228,7 +228,7 @@ async fn what_a_receiver_refuses_is_given_up_and_the_next_is_told() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_never_answers_keeps_no_pass() {
+async fn d05_a_receiver_that_never_answers_keeps_no_pass() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         let told = tell(world, daemon, webhook).await;

@@ -62,6 +62,13 @@ impl World {
             write!(text, "\n  {} {}", word("function"), word("state")).unwrap();
             for (list, one) in [("drift", "drift"), ("steps", "step"), ("withheld", "withheld")] {
                 for entry in function[list].as_array().unwrap() {
+                    let mut entry = entry.clone();
+                    if list == "withheld" {
+                        // The same for every entry of a reason, and no story of one pass.
+                        for field in ["since", "until", "release"] {
+                            entry.as_object_mut().unwrap().remove(field);
+                        }
+                    }
                     write!(text, "\n    {one} {entry}").unwrap();
                 }
             }

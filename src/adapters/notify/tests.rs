@@ -31,6 +31,8 @@ fn message(count: usize) -> Message {
             subject: Subject::Latest,
             reason: Reason::ArtifactNotFound,
             message: "no <!channel> & *such* [object](https://evil.example) <at>all</at>".to_owned(),
+            since: None,
+            until: None,
         }],
         live: None,
         aliases: Vec::new(),
