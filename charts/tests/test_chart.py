@@ -204,9 +204,13 @@ class EveryCase(unittest.TestCase):
             if yaml.safe_load(values).get("existingConfigMap"):
                 continue
             objects = render(values)
-            repository = yaml.safe_load(configuration(objects))["repository"]
+            config = yaml.safe_load(configuration(objects))
+            repository = config["repository"]
             files = [*repository.get("auth", {}).values(), repository["cacheDir"]]
-            notifications = yaml.safe_load(configuration(objects)).get("notifications", {})
+            for webhook in config.get("webhooks", {}).values():
+                files += webhook.values()
+            files += [config["http"]["tokenFile"]] if "tokenFile" in config.get("http", {}) else []
+            notifications = config.get("notifications", {})
             files += [notifications["caFile"]] if "caFile" in notifications else []
             for receiver in notifications.get("receivers", []):
                 files += [value for key, value in receiver.items() if key.endswith("File")]
@@ -279,6 +283,8 @@ class Refused(unittest.TestCase):
             ({"git.existingSecret": "Not_A_Name"}, "/git/existingSecret"),
             ({"config.notifications": {"receivers": [{"name": "a", "kind": "slack", "url": "https://x"}]}}, "url"),
             ({"notifications.url": "https://x"}, "url"),
+            ({"webhook.secret": "x"}, "secret"),
+            ({"config.webhooks": {"github": {"secretFile": "/x"}}}, "webhook.existingSecret"),
             ({"git.token": "secret"}, "token"),
             ({"git.secretKeys.token": "a/b"}, "/git/secretKeys/token"),
             ({"service.port": 70000}, "/service/port"),

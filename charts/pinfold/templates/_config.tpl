@@ -24,6 +24,9 @@ ssh
 {{- if and (eq $scheme "ssh") (not .Values.git.existingSecret) (not $repository.auth) -}}
 {{- fail (printf "\n\ngit.existingSecret is needed: config.repository.url (%s) is ssh, which takes a private key (%s) and known host keys (%s).\n" $repository.url .Values.git.secretKeys.sshKey .Values.git.secretKeys.knownHosts) -}}
 {{- end -}}
+{{- if and .Values.config.webhooks (not .Values.webhook.existingSecret) (not .Values.extraVolumeMounts) -}}
+{{- fail "\n\nwebhook.existingSecret is needed: config.webhooks names files with secrets, and nothing brings them. Name a Secret; its keys are files in /etc/pinfold/webhooks.\n" -}}
+{{- end -}}
 {{- $listen := dig "http" "listen" "" .Values.config -}}
 {{- if or (hasPrefix "127." $listen) (hasPrefix "[::1]" $listen) -}}
 {{- fail (printf "\n\nconfig.http.listen (%s) is a loopback address: neither the probes nor the Service would reach it. Leave it out, or use 0.0.0.0 or [::].\n" $listen) -}}
