@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -112,7 +113,7 @@ class Servers:
         self.ca = tls / "ca.pem"
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         run(*new, "-subj", "/CN=CA of the test", "-keyout", tls / "ca.key", "-out", self.ca)
-        self.certificate(tls, "good", "IP:127.0.0.1,DNS:localhost", [])
+        self.certificate(tls, "good", "IP:127.0.0.1,DNS:localhost,DNS:git.invalid", [])
         self.certificate(tls, "mismatch", "IP:127.0.0.9", [])
         self.certificate(tls, "expired", "IP:127.0.0.1", ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"])
         password = run("openssl", "passwd", "-apr1", TOKEN).strip()
@@ -348,9 +349,14 @@ class Https(Case):
 
 
 class Proxy(Case):
+    # Of a proxy that asks for credentials: `us er:pass/word` as `Proxy-Authorization` says it.
+    CREDENTIALS = "us er:canary/proxy-81c5"
+
     def setUp(self):
         super().setUp()
         self.asked = []
+        self.wants = None
+        self.over_tls = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.addCleanup(self.listener.close)
@@ -363,11 +369,32 @@ class Proxy(Case):
                 threading.Thread(target=self.tunnel, args=(connection,), daemon=True).start()
 
     def tunnel(self, connection):
+        with contextlib.suppress(OSError):
+            if self.over_tls:
+                connection = self.over_tls.wrap_socket(connection, server_side=True)
+            while head := self.head(connection):
+                self.asked.append(head)
+                if self.wants and f"Proxy-Authorization: Basic {self.wants}\r\n" not in head:
+                    answer = "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=proxy"
+                    connection.sendall(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode())
+                    continue
+                self.connect(connection, head)
+                break
+            connection.close()
+
+    @staticmethod
+    def head(connection):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
-            head += connection.recv(1) or b"\r\n\r\n"
-        self.asked.append(head.decode())
-        host, port = head.split()[1].decode().rsplit(":", 1)
+            byte = connection.recv(1)
+            if not byte:
+                return ""
+            head += byte
+        return head.decode()
+
+    @staticmethod
+    def connect(connection, head):
+        host, port = head.split()[1].rsplit(":", 1)
         # What a proxy is for: the name means nothing to us.
         server = socket.create_connection(("127.0.0.1" if host == "git.invalid" else host, int(port)))
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -379,7 +406,6 @@ class Proxy(Case):
                     if not data:
                         raise OSError
                     ends[end].sendall(data)
-        connection.close()
         server.close()
 
     def test_https_proxy(self):
@@ -389,6 +415,43 @@ class Proxy(Case):
     def test_no_proxy(self):
         self.reads(self.https(host="localhost"), {"HTTPS_PROXY": self.url, "NO_PROXY": "localhost"})
         self.assertEqual(self.asked, [])
+
+    def credentials(self, text):
+        self.wants = base64.b64encode(self.CREDENTIALS.encode()).decode()
+        return self.file("proxy-credentials", text + "\n")
+
+    def test_a_proxy_of_the_configuration(self):
+        past = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "*"}
+        self.reads(self.https(host="git.invalid", proxy=self.url), past)
+        self.assertTrue(self.asked and self.asked[0].startswith("CONNECT git.invalid:"), self.asked)
+
+    def test_no_proxy_of_the_configuration(self):
+        self.reads(self.https(host="localhost", proxy="none"), {"HTTPS_PROXY": self.url})
+        self.assertEqual(self.asked, [])
+
+    def test_credentials(self):
+        file = self.credentials(self.CREDENTIALS)
+        self.reads(self.https(host="git.invalid", proxy=self.url, proxyCredentialsFile=file))
+
+    def test_credentials_of_the_environment(self):
+        self.credentials("")
+        self.reads(self.https(host="git.invalid"), {"HTTPS_PROXY": self.url.replace("//", "//us%20er:canary%2Fproxy-81c5@")})
+
+    def test_credentials_that_the_proxy_does_not_take(self):
+        file = self.credentials("us er:canary-other")
+        said = self.refused(self.https(proxy=self.url, proxyCredentialsFile=file), "repository.proxyCredentialsFile")
+        self.assertNotIn("canary", said)
+        self.assertLessEqual(len(self.asked), 3, "they are offered once")
+        self.refused(self.https(proxy=self.url), "repository.proxyCredentialsFile")
+
+    def test_a_proxy_over_tls(self):
+        tls = self.servers.folder / "tls"
+        self.over_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.over_tls.load_cert_chain(tls / "good.pem", tls / "good.key")
+        self.reads(self.https(host="git.invalid", proxy=self.url.replace("http:", "https:")))
+
+    def test_a_proxy_that_is_away(self):
+        self.refused(self.https(proxy=f"http://127.0.0.1:{free_port()}"), "the proxy")
 
 
 class Ssh(Case):

@@ -22,7 +22,7 @@ use thiserror::Error;
 pub use cron::{CronError, CronSchedule};
 
 use crate::domain::{
-    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, Mode, RepositoryUrl, Target,
+    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, Mode, ProxyChoice, RepositoryUrl, Target,
 };
 use crate::notify::{ReceiverKind, Subscription};
 use faults::Faults;
@@ -67,6 +67,10 @@ pub struct Repository {
     pub branch: BranchName,
     /// Files with credentials. Fit the URL: ssh has its key and known hosts, https has nothing of ssh.
     pub auth: Auth,
+    /// Which proxy leads to it; another than the environment's for https alone.
+    pub proxy: ProxyChoice,
+    /// File with `USER:PASSWORD` for the proxy that is named.
+    pub proxy_credentials_file: Option<PathBuf>,
     /// PEM file with certificate authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// Wall clock for one fetch, 1 s to 10 min.

@@ -12,6 +12,7 @@ mod line;
 mod name;
 mod observed;
 mod policy;
+mod proxy;
 mod publication;
 mod repository;
 mod resolution;
@@ -37,6 +38,7 @@ pub use observed::{
     PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, VersionState, Weight,
 };
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp, elapsed};
+pub use proxy::{ProxyChoice, ProxyUrl, ProxyUrlError};
 pub use publication::Publication;
 pub use repository::{BranchName, BranchNameError, ForcePush, RepositoryUrl, RepositoryUrlError, Transport};
 pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedObject};

@@ -215,7 +215,7 @@ class EveryCase(unittest.TestCase):
             for receiver in notifications.get("receivers", []):
                 files += [value for key, value in receiver.items() if key.endswith("File")]
             files += repository.get("verify", {}).values()
-            files += [repository["caFile"]] if "caFile" in repository else []
+            files += [repository[key] for key in ("caFile", "proxyCredentialsFile") if key in repository]
             mounts = [mount["mountPath"] for mount in container(objects)["volumeMounts"]]
             for file in files:
                 self.assertTrue(any(f"{file}/".startswith(f"{mount}/") for mount in mounts), f"{case.name}: {file}")

@@ -8,6 +8,7 @@ mod local;
 mod loose;
 mod mirror;
 mod process;
+mod proxy;
 mod remote;
 mod snapshot;
 mod tree;
@@ -30,6 +31,7 @@ use crate::ports::{Clock as _, DesiredSource, PortError, PortErrorKind};
 use child::{Children, Done};
 pub use child::{WORKER_COMMAND, own_program};
 use mirror::Place;
+pub use proxy::GitProxy;
 use remote::Remote;
 use snapshot::{Snapshots, Store};
 pub use verify::GitVerify;
@@ -45,6 +47,8 @@ pub struct GitSettings {
     pub branch: BranchName,
     /// Files with credentials, read anew for each connection, so that they may be rotated.
     pub auth: GitAuth,
+    /// Which proxy leads to the repository over https.
+    pub proxy: GitProxy,
     /// PEM file with authorities to trust beside the system's, read anew for each connection.
     pub ca_file: Option<PathBuf>,
     /// Wall clock for one operation.
@@ -67,6 +71,7 @@ impl GitSettings {
             url,
             branch,
             auth: GitAuth::default(),
+            proxy: GitProxy::default(),
             ca_file: None,
             timeout: Duration::from_mins(1),
             cache_dir: None,
@@ -141,6 +146,7 @@ impl GitSource {
                     url: settings.url,
                     branch: settings.branch,
                     auth: settings.auth,
+                    proxy: settings.proxy,
                     ca_file: settings.ca_file,
                     home,
                 },

@@ -102,7 +102,7 @@ fn judge(answer: Result<Answer, NoAnswer>) -> Result<(), DeliveryError> {
 fn unanswered(error: NoAnswer) -> Retry {
     match error {
         NoAnswer::Request => Retry::Never,
-        NoAnswer::Connect | NoAnswer::Tls | NoAnswer::Timeout | NoAnswer::Broken => Retry::Later,
+        NoAnswer::Connect | NoAnswer::Proxy | NoAnswer::Tls | NoAnswer::Timeout | NoAnswer::Broken => Retry::Later,
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod proxy;
 
+use std::error::Error as StdError;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,14 +14,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
-use proxy::ThroughProxy;
+pub(super) use proxy::Proxy;
+use proxy::{ProxyError, ThroughProxy};
 
 /// From the connection to the last byte of the answer. Chat services answer within a second.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +35,7 @@ const AGENT: &str = concat!("pinfold/", env!("CARGO_PKG_VERSION"));
 /// The client. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Web {
-    client: Client<HttpsConnector<ThroughProxy<HttpConnector>>, Full<Bytes>>,
+    client: Client<HttpsConnector<ThroughProxy>, Full<Bytes>>,
 }
 
 /// Headers beside those that every request has.
@@ -53,9 +55,13 @@ pub(super) struct Answer {
 pub(super) enum NoAnswer {
     #[error("the request could not be built: the address or a header holds what no HTTP request may")]
     Request,
-    #[error("no connection: is the name right, and the host within reach of this machine or its proxy?")]
+    #[error("no connection: is the name right, and the host within reach of this machine?")]
     Connect,
-    #[error("no TLS connection: the server's certificate is not trusted; is notifications.caFile missing?")]
+    #[error(
+        "no way through the proxy: is its address right, does it take the credentials, and does it let this host through?"
+    )]
+    Proxy,
+    #[error("no TLS connection: the server's certificate is not trusted; does caFile lack its authority?")]
     Tls,
     #[error("no answer within 10 s")]
     Timeout,
@@ -97,6 +103,11 @@ impl Web {
     ///
     /// The file cannot be read or holds no certificates.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, WebError> {
+        Self::through(ca_file, &Proxy::Environment)
+    }
+
+    /// The same, through a proxy of the caller's choice.
+    pub(super) fn through(ca_file: Option<&Path>, proxy: &Proxy) -> Result<Self, WebError> {
         let mut roots = RootCertStore::empty();
         // One broken certificate among the system's is no reason to trust none of them.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -121,13 +132,11 @@ impl Web {
             .map_err(WebError::Tls)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
-            .wrap_connector(ThroughProxy::from_env(http));
+            .wrap_connector(ThroughProxy::new(proxy, tls));
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
         })
@@ -177,14 +186,15 @@ impl Web {
 
 /// The text of an error could name the address, so it is told by its kind alone.
 fn classify(error: &hyper_util::client::legacy::Error) -> NoAnswer {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(one) = cause {
-        let wrapped = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if one.is::<rustls::Error>() || wrapped.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-        {
+        if one.is::<ProxyError>() {
+            return NoAnswer::Proxy;
+        }
+        if one.is::<rustls::Error>() {
             return NoAnswer::Tls;
         }
-        cause = one.source();
+        cause = below(one);
     }
     if error.is_connect() {
         NoAnswer::Connect
@@ -193,8 +203,19 @@ fn classify(error: &hyper_util::client::legacy::Error) -> NoAnswer {
     }
 }
 
+/// Returns what is behind an error. An I/O error that wraps another names as its source only what is behind that one.
+fn below<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
 /// Reads how many seconds the server asks for; dates, which it may also send, are rare and not worth a clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
+
+#[cfg(test)]
+mod tests;

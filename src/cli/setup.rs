@@ -9,7 +9,7 @@ use super::exit::{Failure, source_failure};
 use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::folder::FolderSource;
-use crate::adapters::git::{GitAuth, GitSettings, GitSource, GitVerify, own_program};
+use crate::adapters::git::{GitAuth, GitProxy, GitSettings, GitSource, GitVerify, own_program};
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
 use crate::adapters::s3::S3Artifacts;
 use crate::config::{Config, TargetConfig};
@@ -155,6 +155,10 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
             token_file: repository.auth.token_file,
             ssh_key_file: repository.auth.ssh_key_file,
             known_hosts_file: repository.auth.known_hosts_file,
+        },
+        proxy: GitProxy {
+            choice: repository.proxy,
+            credentials_file: repository.proxy_credentials_file,
         },
         ca_file: repository.ca_file,
         timeout: repository.timeout,

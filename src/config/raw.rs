@@ -52,6 +52,10 @@ pub(super) struct RawRepository {
     pub(super) branch: Option<Loose<String>>,
     /// Credentials, each in a file of its own that is read anew for each connection.
     pub(super) auth: Option<Loose<RawAuth>>,
+    /// Proxy for https, as `http://HOST:PORT`, or `none`. By default the one that `HTTPS_PROXY` and `NO_PROXY` name.
+    pub(super) proxy: Option<Loose<String>>,
+    /// File with `USER:PASSWORD` for `proxy`, read anew for each connection.
+    pub(super) proxy_credentials_file: Option<Loose<String>>,
     /// PEM file with certificate authorities to trust for https, beside the system's.
     pub(super) ca_file: Option<Loose<String>>,
     /// Wall clock for one Git operation, such as `60s` or `2m`; from 1s to 10m.

@@ -260,6 +260,28 @@ fn a_missing_field_is_named_with_its_remedy() {
 }
 
 #[test]
+fn a_proxy_is_for_https_and_its_credentials_for_a_proxy() {
+    let of = |keys: &str| faults_of(&format!("repository: {{{keys}}}\n"));
+    assert!(of("url: /srv/x, proxy: 'http://p:1'").contains("repository.proxy: only for https"));
+    assert!(of("url: https://h/x, proxy: 'http://u:hunter2@p:1'").contains("do not belong here"));
+    assert!(!of("url: https://h/x, proxy: 'http://u:hunter2@p:1'").contains("hunter2"));
+    assert!(of("url: https://h/x, proxy: 'p:1'").contains("repository.proxy: not a proxy: write http://HOST:PORT"));
+    for keys in ["proxyCredentialsFile: c", "proxy: none, proxyCredentialsFile: c"] {
+        let faults = of(&format!("url: https://h/x, {keys}"));
+        assert!(
+            faults.contains("repository.proxyCredentialsFile: no `proxy` is named"),
+            "{faults}"
+        );
+    }
+    let sound = parse(&format!(
+        "{LEAST}repository: {{url: https://h/x, proxy: 'http://p:1', proxyCredentialsFile: c}}\n"
+    ));
+    let repository = sound.repository.unwrap();
+    assert_eq!(repository.proxy, ProxyChoice::Url("http://p:1".parse().unwrap()));
+    assert_eq!(repository.proxy_credentials_file, Some("/etc/pinfold/c".into()));
+}
+
+#[test]
 fn credentials_belong_to_the_transport() {
     let of = |repository: &str| faults_of(&format!("repository: {repository}\n"));
     assert!(of("{url: 'git@h:x'}").contains("ssh needs `repository.auth.sshKeyFile`"));
@@ -419,7 +441,7 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 69, "fields in the schema");
+    assert_eq!(seen, 71, "fields in the schema");
 }
 
 /// Faults of a receiver that has these keys.

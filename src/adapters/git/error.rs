@@ -35,6 +35,8 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
     use PortErrorKind as K;
     #[expect(clippy::wildcard_enum_match_arm, reason = "git2 has twenty codes and adds more")]
     match error.code() {
+        // Not a matter of the repository's credentials, which the server behind the proxy has not seen yet.
+        ErrorCode::Auth if error.message().starts_with("proxy ") => return (K::Unreachable, PROXY_CREDENTIALS),
         ErrorCode::Auth => return (K::Credentials, "check repository.auth"),
         ErrorCode::Certificate => return (K::Unreachable, TLS),
         ErrorCode::Timeout => return (K::Unknown, "the server is silent; is it well?"),
@@ -43,6 +45,7 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
     }
     #[expect(clippy::wildcard_enum_match_arm, reason = "git2 has thirty classes and adds more")]
     match error.class() {
+        ErrorClass::Http if error.message().starts_with("proxy ") => (K::Unreachable, PROXY),
         ErrorClass::Http => http(error.message()),
         ErrorClass::Ssl => (K::Unreachable, TLS),
         // What the server's own program says before it ends.
@@ -67,7 +70,10 @@ fn classify(error: &Error) -> (PortErrorKind, &'static str) {
 }
 
 const KEY: &str = "check repository.auth.sshKeyFile: a private key without a passphrase";
-const NETWORK: &str = "check the host, the port and the network";
+const NETWORK: &str = "check the host, the port, the proxy if there is one, and the network";
+const PROXY: &str = "the proxy does not let this host through: check repository.proxy or HTTPS_PROXY, and its rules";
+const PROXY_CREDENTIALS: &str =
+    "the proxy wants other credentials: check repository.proxyCredentialsFile, or those in HTTPS_PROXY";
 const TLS: &str = "check the server's certificate; an authority of your own goes into repository.caFile";
 const REPOSITORY: &str =
     "no such repository, or the credentials may not see it: check repository.url and repository.auth";
@@ -82,7 +88,7 @@ fn http(message: &str) -> (PortErrorKind, &'static str) {
         .and_then(|status| status.trim().parse::<u16>().ok());
     match status {
         Some(401) => (K::Credentials, "check repository.auth"),
-        Some(407) => (K::Credentials, "the proxy wants credentials: put them into HTTPS_PROXY"),
+        Some(407) => (K::Unreachable, PROXY_CREDENTIALS),
         Some(403) => (K::AccessDenied, "the credentials may not read this repository"),
         Some(404 | 410) => (K::NotFound, REPOSITORY),
         Some(429) => (K::Throttled, "the server asks for fewer requests: widen schedule.git"),
@@ -133,6 +139,10 @@ mod tests {
             let message = format!("unexpected http status code: {status}");
             assert_eq!(kind(generic, ErrorClass::Http, &message), expected, "{status}");
         }
+        let shut = "proxy returned unexpected status: 403";
+        assert_eq!(kind(generic, ErrorClass::Http, shut), K::Unreachable);
+        let asked = "proxy authentication required but no callback set";
+        assert_eq!(kind(ErrorCode::Auth, ErrorClass::Http, asked), K::Unreachable);
         let moved = "cannot redirect from 'a' to 'b'";
         assert_eq!(kind(generic, ErrorClass::Net, moved), K::Invalid);
         assert_eq!(

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use git2::cert::Cert;
 use git2::{
     AutotagOption, CertificateCheckStatus, Cred, CredentialType, Direction, Error, ErrorClass, ErrorCode, FetchOptions,
-    Oid, ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
+    Oid, RemoteCallbacks, RemoteRedirect, Repository,
 };
 use serde::{Deserialize, Serialize};
 
+use super::super::web::Proxy;
 use super::GitAuth;
 use super::error;
 use super::known_hosts::{self, Verdict};
 use super::mirror::History;
+use super::proxy::{self, GitProxy};
 use super::wire;
 use crate::domain::{BranchName, RepositoryUrl, Secret, Transport};
 use crate::ports::{PortError, PortErrorKind};
@@ -46,6 +48,8 @@ pub(super) struct Remote {
     pub(super) branch: BranchName,
     /// Files with credentials.
     pub(super) auth: GitAuth,
+    /// Which proxy leads there over https.
+    pub(super) proxy: GitProxy,
     /// PEM file with authorities to trust beside the system's.
     #[serde(with = "wire::optional_path")]
     pub(super) ca_file: Option<PathBuf>,
@@ -68,8 +72,9 @@ impl Remote {
         let operation = format!("list {}", self.url);
         let session = Session::new(self);
         let list = || -> Result<_, Error> {
+            let proxy = proxy::options(&session.proxy()?);
             let mut remote = mirror.remote_anonymous(self.url.as_str())?;
-            let connection = remote.connect_auth(Direction::Fetch, Some(session.callbacks()), Some(proxy()))?;
+            let connection = remote.connect_auth(Direction::Fetch, Some(session.callbacks()), Some(proxy))?;
             let heads = connection.list()?.iter();
             Ok(heads
                 .map(|head| (head.name().to_owned(), head.oid()))
@@ -102,7 +107,7 @@ impl Remote {
             options
                 .depth(depth)
                 .remote_callbacks(session.callbacks())
-                .proxy_options(proxy())
+                .proxy_options(proxy::options(&session.proxy()?))
                 .follow_redirects(RemoteRedirect::None)
                 .download_tags(AutotagOption::None)
                 .update_fetchhead(false);
@@ -202,6 +207,11 @@ impl<'a> Session<'a> {
                 true
             });
         callbacks
+    }
+
+    fn proxy(&self) -> Result<Proxy, Error> {
+        let proxy = self.remote.proxy.resolve();
+        proxy.map_err(|message| self.refuse(PortErrorKind::Invalid, message))
     }
 
     /// Returns the error to report: a callback's own reason before libgit2's view of it.
@@ -330,13 +340,6 @@ impl<'a> Session<'a> {
             ))),
         }
     }
-}
-
-fn proxy() -> ProxyOptions<'static> {
-    let mut options = ProxyOptions::new();
-    // HTTPS_PROXY and NO_PROXY, as every program takes them.
-    options.auto();
-    options
 }
 
 /// Reads a small text file. The error names the file, never its content.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::snapshot::Snapshots;
-use crate::domain::{BlobId, EntryKind, ForcePush, SourceEntry, SourceTree, Timestamp};
+use crate::domain::{BlobId, EntryKind, ForcePush, ProxyChoice, ProxyUrl, SourceEntry, SourceTree, Timestamp};
 use crate::ports::{PortError, PortErrorKind};
 
 /// Most bytes of one message: the list of a tree at all its bounds, with long paths, is half of that.
@@ -145,6 +145,15 @@ enum FailureKind {
 pub(super) enum Rewrites {
     Allow,
     Refuse,
+}
+
+/// Which proxy is to be used.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ProxyChoice")]
+pub(super) enum Way {
+    Environment,
+    Direct,
+    Url(#[serde(with = "text")] ProxyUrl),
 }
 
 /// Values that have a text form which parses back.

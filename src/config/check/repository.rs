@@ -8,8 +8,8 @@ use super::super::loose::Loose;
 use super::super::place::FieldPath;
 use super::super::raw::{RawAuth, RawForcePush, RawRepository, RawVerify};
 use super::super::{Auth, Repository, Verify};
-use super::{SECTION, local_path, or_default, parse, section};
-use crate::domain::{ForcePush, RepositoryUrl, Transport};
+use super::{QUOTE, SECTION, local_path, or_default, parse, section};
+use crate::domain::{ForcePush, ProxyChoice, RepositoryUrl, Transport};
 
 /// Time for one fetch where the file names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -30,6 +30,15 @@ pub(super) fn repository(
     let url = url(raw.url, base, &path.key("url"), faults);
     let branch = or_default(raw.branch, DEFAULT_BRANCH, &path.key("branch"), faults);
     let auth = auth(raw.auth, url.as_ref(), base, &path.key("auth"), faults);
+    let proxy = proxy(raw.proxy, url.as_ref(), &path.key("proxy"), faults);
+    let credentials_path = path.key("proxyCredentialsFile");
+    let proxy_credentials_file = local_path(raw.proxy_credentials_file, base, &credentials_path, faults);
+    if let (Some(Some(_)), Some(ProxyChoice::Environment | ProxyChoice::Direct)) = (&proxy_credentials_file, &proxy) {
+        faults.add(
+            &credentials_path,
+            "no `proxy` is named that it is for: add `proxy: http://HOST:PORT`, or remove it",
+        );
+    }
     let ca_file = local_path(raw.ca_file, base, &path.key("caFile"), faults);
     let timeout = timeout(raw.timeout, &path.key("timeout"), faults);
     let cache_dir = local_path(raw.cache_dir, base, &path.key("cacheDir"), faults);
@@ -50,6 +59,8 @@ pub(super) fn repository(
         url: url?,
         branch: branch?,
         auth: auth?,
+        proxy: proxy?,
+        proxy_credentials_file: proxy_credentials_file?,
         ca_file: ca_file?,
         timeout: timeout?,
         cache_dir: cache_dir?,
@@ -72,6 +83,27 @@ fn url(raw: Option<Loose<String>>, base: &Path, path: &FieldPath, faults: &mut F
         );
     }
     url
+}
+
+/// Checks the proxy, and that it has something to do.
+fn proxy(
+    raw: Option<Loose<String>>,
+    url: Option<&RepositoryUrl>,
+    path: &FieldPath,
+    faults: &mut Faults<'_>,
+) -> Option<ProxyChoice> {
+    let Some(raw) = raw else {
+        return Some(ProxyChoice::default());
+    };
+    let choice = parse::<ProxyChoice>(&faults.take(path, Some(raw), QUOTE)?, path, faults);
+    if !matches!(url?.transport(), Transport::Https { .. }) {
+        faults.add(
+            path,
+            "only for https, and the URL is not: remove it, or write an https:// URL",
+        );
+        return None;
+    }
+    choice
 }
 
 /// Checks the credentials, and that they belong to the URL: one that is never used is a mistake to be told.
