@@ -10,6 +10,7 @@ mod man;
 mod notifications;
 mod output;
 mod plan;
+mod reload;
 mod run;
 mod sandbox;
 mod schema;
@@ -41,7 +42,7 @@ pub(crate) struct Cli {
 }
 
 /// Flags that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The daemon's configuration file
     #[arg(long, global = true, env = "PINFOLD_CONFIG", value_name = "FILE")]

@@ -106,7 +106,7 @@ pub struct Auth {
 }
 
 /// A target and how to get at its AWS account.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetConfig {
     /// The target. Its Region is always there.
     pub target: Target,
@@ -258,6 +258,37 @@ impl fmt::Display for FaultList<'_> {
 }
 
 impl Config {
+    /// Returns the files that are read together with this one, and so have to be watched as it is. (What Git, AWS and
+    /// receivers are spoken to with is read anew each time.)
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Webhooks {
+            github,
+            gitlab,
+            gitlab_token,
+            generic,
+        } = &self.webhooks;
+        let (token, authorities) = (&self.http.token_file, &self.notifications.ca_file);
+        let files = [github, gitlab, gitlab_token, generic, token, authorities];
+        files.into_iter().flatten().cloned().collect()
+    }
+
+    /// Returns the fields that differ from another configuration and take effect with a restart alone.
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("http.listen", self.http.listen != other.http.listen),
+            ("log", self.log != other.log),
+        ];
+        fields
+            .into_iter()
+            .filter_map(|(field, differs)| differs.then_some(field))
+            .collect()
+    }
+
+    /// Returns whether it is about the same functions, read from the same place, as another one.
+    pub fn has_the_functions_of(&self, other: &Self) -> bool {
+        self.repository == other.repository && self.targets == other.targets
+    }
+
     /// Reads a file and checks it.
     ///
     /// # Errors

@@ -80,14 +80,19 @@ async fn live(State(server): State<Server>) -> Response {
     }
 }
 
-/// Ready means that there is something true to show: a pass is complete.
+/// Ready means that there is something true to show: a pass could read something of the fleet. Once ready, always ready:
+/// what happens later is told by status, metrics and alerts, which a pod that is not ready could not serve.
 async fn ready(State(server): State<Server>) -> Response {
     let status = server.status.get();
-    match (&status.report, status.source_error) {
-        (Some(_), _) => "ok\n".into_response(),
-        (None, Some(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
-        (None, None) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no pass is complete yet\n").into_response(),
+    if status.observed {
+        return "ok\n".into_response();
     }
+    let why = match (&status.report, status.source_error) {
+        (_, Some(error)) => error,
+        (Some(_), None) => "nothing of the fleet could be read yet: the status says why".to_owned(),
+        (None, None) => "no pass is complete yet".to_owned(),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response()
 }
 
 async fn metrics(State(server): State<Server>) -> Response {
@@ -166,6 +171,7 @@ fn status_json(status: &Status) -> Value {
     json["lastPass"] = status.last_pass.map(|time| time.to_rfc3339()).into();
     json["lastSweep"] = status.last_sweep.map(|time| time.to_rfc3339()).into();
     json["sourceError"] = status.source_error.clone().into();
+    json["configError"] = status.config_error.clone().into();
     json["acknowledged"] = status.acknowledged.as_ref().map(ToString::to_string).into();
     json
 }
@@ -178,6 +184,9 @@ fn status_text(status: &Status) -> String {
     if let Some(error) = &status.source_error {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\nThe repository cannot be read: {error}");
+    }
+    if let Some(error) = &status.config_error {
+        let _ = writeln!(text, "\nThe configuration in the file is not in force: {error}");
     }
     for failed in status.report.iter().flat_map(|report| &report.failed_targets) {
         let _ = writeln!(text, "\nTarget {} cannot be read: {}", failed.target, failed.message);

@@ -20,9 +20,9 @@ mod watch;
 mod wave;
 
 pub use desire::{ManifestCache, load};
-pub use driver::Driver;
+pub use driver::{Driver, Memory};
 pub use liveness::Liveness;
-pub use notifications::{Notifications, Subscriber};
+pub use notifications::{Audience, Notifications, Subscriber};
 pub use observe::Observer;
 pub use pass::{Engine, Freshness, PassPolicy, Scope, TargetPorts};
 pub use status::{Nudge, Status, StatusBoard};

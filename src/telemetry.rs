@@ -16,14 +16,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use callers::{CommitAcknowledged, WebhookProvider, WebhookReceived, WebhookResult};
-pub use daemon::{CommitInForce, EventsHappened, FunctionContended, Panicked, Started, StepsAbandoned, Stopping};
+pub use daemon::{
+    CommitInForce, ConfigReloaded, EventsHappened, FunctionContended, Panicked, Started, StepsAbandoned, Stopping,
+};
 pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
     AwsRequest, FunctionsUnreadable, LimiterWait, ListingFailed, PassFinished, PassPhase, PassSkipped, PassSuperseded,
     PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
-pub use git::{GitOperation, GitRequest, GitResult};
+pub use git::{GitOperation, GitRequest, GitResult, RepositoryRead};
 use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
 use said::Said;

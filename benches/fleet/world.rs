@@ -12,7 +12,7 @@ use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
 use pinfold::domain::{BlobId, ChangeLimit, CommitId, EntryKind, SourceEntry, SourceTree, Target, Timestamp};
 use pinfold::ports::{DesiredSource, PortError};
-use pinfold::reconcile::{Driver, Engine, Nudge, PassPolicy, StatusBoard, TargetPorts};
+use pinfold::reconcile::{Driver, Engine, Memory, Nudge, PassPolicy, StatusBoard, TargetPorts};
 use pinfold::sandbox::{Code, NewFunction, Options, Place, Profile, Sandbox, package};
 use pinfold::telemetry::Telemetry;
 use sha2::{Digest as _, Sha256};
@@ -275,7 +275,7 @@ pub(crate) struct Daemon {
     nudge: Nudge,
     status: StatusBoard,
     stop: CancellationToken,
-    running: JoinSet<()>,
+    running: JoinSet<Memory>,
 }
 
 impl Daemon {

@@ -1,5 +1,8 @@
 //! Wakes the passes on their schedules. A tick carries no instruction; what it wakes looks for itself.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// Schedules that tick until they are dropped by [`Cron::stop`].
@@ -19,7 +22,8 @@ impl Cron {
         Ok(Self { scheduler })
     }
 
-    /// Calls `tick` at every time of a cron expression with seconds, in UTC.
+    /// Calls `tick` at every time of a cron expression with seconds, in UTC, or up to `spread` later: many daemons with
+    /// one schedule should not all ask in one second.
     ///
     /// # Errors
     ///
@@ -27,12 +31,18 @@ impl Cron {
     pub async fn every(
         &self,
         expression: &str,
+        spread: Duration,
         tick: impl Fn() + Send + Sync + 'static,
     ) -> Result<(), JobSchedulerError> {
-        self.scheduler
-            .add(Job::new(expression, move |_, _| tick())?)
-            .await
-            .map(|_| ())
+        let tick = Arc::new(tick);
+        let job = Job::new_async(expression, move |_, _| {
+            let tick = Arc::clone(&tick);
+            Box::pin(async move {
+                tokio::time::sleep(spread.mul_f64(fastrand::f64())).await;
+                tick();
+            })
+        })?;
+        self.scheduler.add(job).await.map(|_| ())
     }
 
     /// Ends all schedules.

@@ -10,6 +10,7 @@ use super::output::Output;
 use super::stop::on_signal;
 use super::{Global, logging, setup};
 use crate::domain::{CommitId, DeployWindows};
+use crate::telemetry::Telemetry;
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
@@ -28,7 +29,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Re
     logging::command(global.verbose);
     let config = setup::config(global)?;
     let source = setup::source(&config, args.source.as_deref())?;
-    let engine = setup::apply_engine(&config).await?;
+    let engine = setup::apply_engine(&config, &Telemetry::new()?).await?;
     let desired = setup::desired(&source, &engine).await?;
     let mut policy = setup::policy(&config, args.acknowledge.clone());
     if args.ignore_windows {

@@ -21,6 +21,7 @@ use crate::config::{Config, Log, LogFormat, LogLevel};
 use crate::plan::{Report, Verdict};
 use crate::reconcile::{PassPolicy, Scope, StatusBoard};
 use crate::sandbox::{Options, Sandbox};
+use crate::telemetry::Telemetry;
 
 /// How long the sandbox's updates take: long enough to be seen, short enough not to bore.
 const UPDATE_WINDOW: std::time::Duration = std::time::Duration::from_millis(300);
@@ -140,7 +141,7 @@ fn configuration(repository: &Path, endpoint: &str, listen: SocketAddr) -> Strin
 /// Shows the drift and the steps, takes them, and ends when live equals Git.
 async fn once(config: &Config, output: Output, stop: &CancellationToken) -> Result<Exit, Failure> {
     let source = setup::source(config, None)?;
-    let engine = setup::apply_engine(config).await?;
+    let engine = setup::apply_engine(config, &Telemetry::new()?).await?;
     let desired = setup::desired(&source, &engine).await?;
     let (scope, policy): (Scope, PassPolicy) = (Scope::default(), setup::policy(config, None));
     let plan = engine.plan(&desired, &scope, &policy).await;
@@ -177,7 +178,7 @@ async fn stay(
 ) -> Result<Exit, Failure> {
     let status = StatusBoard::default();
     let mut changes = status.watch();
-    let daemon = serve(config, listener, status, stop.clone());
+    let daemon = Box::pin(serve(config.clone(), None, listener, status, stop.clone()));
     let tell = async {
         let mut told = None;
         while changes.changed().await.is_ok() {

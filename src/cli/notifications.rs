@@ -1,21 +1,16 @@
 //! From the configuration's receivers to the task that tells them. Holds no rule of its own.
 
-use crate::adapters::clock::SystemClock;
 use crate::adapters::notify::Receiver;
 use crate::adapters::web::{Web, WebError};
 use crate::config::Config;
-use crate::reconcile::{Notifications, Subscriber};
-use crate::telemetry::Telemetry;
+use crate::reconcile::{Audience, Subscriber};
 
-/// Builds what tells the log, and the receivers of the configuration.
+/// Builds the receivers of the configuration.
 ///
 /// # Errors
 ///
 /// The file with certificate authorities cannot be read.
-pub(super) fn notifications(
-    config: &Config,
-    telemetry: &Telemetry,
-) -> Result<Notifications<Receiver, SystemClock>, WebError> {
+pub(super) fn audience(config: &Config) -> Result<Audience<Receiver>, WebError> {
     let settings = &config.notifications;
     let web = Web::new(settings.ca_file.as_deref())?;
     let page = settings.page_url.as_ref().map(ToString::to_string);
@@ -33,10 +28,8 @@ pub(super) fn notifications(
             },
         })
         .collect();
-    Ok(Notifications {
+    Ok(Audience {
         subscribers,
         targets: config.targets.iter().map(|target| target.target.clone()).collect(),
-        clock: SystemClock,
-        telemetry: telemetry.clone(),
     })
 }

@@ -1,23 +1,29 @@
-//! `pinfold run`: the daemon. Wires schedules, loop and HTTP together, and ends them in order on a signal.
+//! `pinfold run`: the daemon. Wires schedules, loop and HTTP together, works by one configuration after another, and ends
+//! everything in order on a signal.
 
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::reload::Reload;
 use super::stop::on_signal;
 use super::{Global, logging, notifications, setup};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::cron::Cron;
+use crate::adapters::lambda::LambdaWriter;
+use crate::adapters::notify::Receiver;
+use crate::adapters::s3::S3Artifacts;
 use crate::config::Config;
 use crate::domain::Mode;
-use crate::http::{Keyring, Server};
+use crate::http::{Keyring, Secrets, Server};
 use crate::ports::Clock as _;
-use crate::reconcile::{Driver, Nudge, StatusBoard};
-use crate::telemetry::{Started, StepsAbandoned, Stopping};
+use crate::reconcile::{Audience, Driver, Memory, Notifications, Nudge, StatusBoard};
+use crate::telemetry::{ConfigReloaded, Started, StepsAbandoned, Stopping, Telemetry};
 
 /// How long the steps in hand may take once the daemon is to stop. Kubernetes waits 30 seconds by default before it kills;
 /// the last requests need some of them.
@@ -35,10 +41,10 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure
         .await
         .map_err(|error| Failure::error(format!("cannot listen on {}: {error}", config.http.listen)))?;
     output.note(&format!("listening on http://{}", listener.local_addr()?));
-    let stop = CancellationToken::new();
+    let (stop, reload) = (CancellationToken::new(), Reload::new(global, &config)?);
     tokio::select! {
         biased;
-        result = serve(&config, listener, StatusBoard::default(), stop.clone()) => result,
+        result = Box::pin(serve(config, Some(reload), listener, StatusBoard::default(), stop.clone())) => result,
         never = on_signal(&stop) => match never? {},
     }?;
     traces.end().await;
@@ -46,32 +52,35 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure
 }
 
 /// Runs the daemon until `stop`. A pass in hand finishes its steps first.
+///
+/// With `reload`, whatever configuration that tells of follows the one before it.
 pub(super) async fn serve(
-    config: &Config,
+    config: Config,
+    reload: Option<Reload>,
     listener: TcpListener,
     status: StatusBoard,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let source = setup::source(config, None)?;
-    let keyring = Keyring::new(setup::secrets(config)?);
-    let engine = setup::apply_engine(config).await?;
-    let telemetry = engine.telemetry().clone();
-    let nudge = Nudge::default();
-    let cron = Cron::start().await?;
-    let (for_source, for_sweep) = (nudge.clone(), nudge.clone());
-    cron.every(config.schedule.git.as_str(), move || for_source.source())
-        .await?;
-    cron.every(config.schedule.sweep.as_str(), move || for_sweep.sweep())
-        .await?;
-    let policy = setup::policy(config, None);
-    let driver = Driver::new(source, engine, policy, nudge.clone(), status.clone());
+    let (told, renewed) = mpsc::channel(1);
+    let shared = Shared {
+        keyring: Keyring::default(),
+        telemetry: Telemetry::new()?,
+        nudge: Nudge::default(),
+        status,
+        told,
+    };
+    let mut parts = Parts::build(&config, &shared).await?;
     // The probes are answered for as long as the last steps take, and from a task of their own, so that a scrape never
     // waits for a plan.
     let server_stop = CancellationToken::new();
     let mut server = JoinSet::new();
-    let (beating, heard) = (status.liveness().clone(), telemetry.clone());
-    let notifications = notifications::notifications(config, &telemetry)?;
-    let (changes, notified) = (status.watch(), server_stop.clone());
+    let notifications = Notifications {
+        audience: std::mem::take(&mut parts.audience),
+        renewed,
+        clock: SystemClock,
+        telemetry: shared.telemetry.clone(),
+    };
+    let (changes, notified) = (shared.status.watch(), server_stop.clone());
     server.spawn(async move { notifications.run(changes, notified).await });
     Started {
         repository: config.repository.as_ref().map(|repository| repository.url.as_str()),
@@ -84,25 +93,133 @@ pub(super) async fn serve(
         receivers: config.notifications.receivers.len(),
     }
     .emit();
+    shared.keyring.replace(std::mem::take(&mut parts.secrets));
     let shown = Server {
-        status,
-        telemetry,
-        nudge,
-        keyring,
+        status: shared.status.clone(),
+        telemetry: shared.telemetry.clone(),
+        nudge: shared.nudge.clone(),
+        keyring: shared.keyring.clone(),
         now: || SystemClock.now(),
     };
     server.spawn(shown.serve(listener, server_stop.clone()));
     // The beat is of this task, as the loop is: what blocks the one blocks the other.
     tokio::select! {
-        () = driver.run(stop.clone()) => {}
-        () = beating.beat(&heard) => {}
+        ended = work(config, reload, parts, &shared, &stop) => ended?,
+        () = shared.status.liveness().beat(&shared.telemetry) => {}
         () = overdue(&stop) => StepsAbandoned.emit(),
     }
     server_stop.cancel();
     while let Some(ended) = server.join_next().await {
         ended?;
     }
-    Ok(cron.stop().await?)
+    Ok(())
+}
+
+/// What stays while one configuration follows another.
+struct Shared {
+    keyring: Keyring,
+    telemetry: Telemetry,
+    nudge: Nudge,
+    status: StatusBoard,
+    /// Where it is said who is notified from now on.
+    told: mpsc::Sender<Audience<Receiver>>,
+}
+
+/// What is made from one configuration.
+struct Parts {
+    driver: Driver<setup::Source, LambdaWriter, S3Artifacts, SystemClock>,
+    cron: Cron,
+    secrets: Secrets,
+    audience: Audience<Receiver>,
+}
+
+impl Parts {
+    async fn build(config: &Config, shared: &Shared) -> Result<Self, Failure> {
+        let source = setup::source(config, None)?;
+        let secrets = setup::secrets(config)?;
+        let audience = notifications::audience(config)?;
+        let engine = setup::apply_engine(config, &shared.telemetry).await?;
+        let (nudge, status) = (shared.nudge.clone(), shared.status.clone());
+        let driver = Driver::new(source, engine, setup::policy(config, None), nudge, status);
+        let cron = Cron::start().await?;
+        let (for_source, for_sweep) = (shared.nudge.clone(), shared.nudge.clone());
+        let (git, sweep) = (&config.schedule.git, &config.schedule.sweep);
+        cron.every(git.as_str(), git.spread(), move || for_source.source())
+            .await?;
+        cron.every(sweep.as_str(), sweep.spread(), move || for_sweep.sweep())
+            .await?;
+        Ok(Self {
+            driver,
+            cron,
+            secrets,
+            audience,
+        })
+    }
+}
+
+/// Works by one configuration after another.
+async fn work(
+    mut config: Config,
+    mut reload: Option<Reload>,
+    first: Parts,
+    shared: &Shared,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let (mut driver, mut cron) = (first.driver, first.cron);
+    loop {
+        let end = stop.child_token();
+        let mut running = Box::pin(driver.run(end.clone()));
+        let next = tokio::select! {
+            _ = &mut running => None,
+            next = next_config(reload.as_mut(), shared) => Some(next),
+        };
+        cron.stop().await?;
+        let Some((next, parts)) = next else {
+            return Ok(());
+        };
+        end.cancel();
+        let memory = match running.await {
+            memory if next.has_the_functions_of(&config) => memory,
+            // What is remembered is of other places.
+            _ => Memory::default(),
+        };
+        shared.keyring.replace(parts.secrets);
+        // Whoever tells others has ended where this fails, and so has the daemon.
+        let _ = shared.told.send(parts.audience).await;
+        told_reload(Ok(next.needs_restart(&config)), shared);
+        (config, driver, cron) = (next, parts.driver.resume(memory), parts.cron);
+    }
+}
+
+/// Waits for another configuration that can be used. One that cannot is told, and changes nothing.
+async fn next_config(reload: Option<&mut Reload>, shared: &Shared) -> (Config, Parts) {
+    let Some(reload) = reload else {
+        return std::future::pending().await;
+    };
+    loop {
+        let read = reload.next().await;
+        let built = match read {
+            Ok(next) => Parts::build(&next, shared).await.map(|parts| (next, parts)),
+            Err(failure) => Err(failure),
+        };
+        match built {
+            Ok((next, parts)) => {
+                reload.follow(&next);
+                return (next, parts);
+            }
+            Err(failure) => told_reload(Err(failure.message()), shared),
+        }
+    }
+}
+
+/// Tells that a configuration is in force, with what of it needs a restart, or why it is not.
+fn told_reload(reloaded: Result<Vec<&str>, String>, shared: &Shared) {
+    ConfigReloaded {
+        result: reloaded.as_deref().map_err(String::as_str),
+        now: SystemClock.now(),
+    }
+    .emit(&shared.telemetry);
+    shared.status.config_error(reloaded.err());
 }
 
 /// Waits until the steps in hand have had their time after `stop`.

@@ -204,19 +204,19 @@ pub(super) async fn desired<L, A>(
 
 /// Builds an engine that can only read: there is no writer in it.
 pub(super) async fn plan_engine(config: &Config) -> Result<PlanEngine, Failure> {
-    engine(config, LambdaReader::new).await
+    engine(config, &Telemetry::new()?, LambdaReader::new).await
 }
 
 /// Builds an engine that can write.
-pub(super) async fn apply_engine(config: &Config) -> Result<ApplyEngine, Failure> {
-    engine(config, LambdaWriter::new).await
+pub(super) async fn apply_engine(config: &Config, telemetry: &Telemetry) -> Result<ApplyEngine, Failure> {
+    engine(config, telemetry, LambdaWriter::new).await
 }
 
 async fn engine<L>(
     config: &Config,
+    telemetry: &Telemetry,
     lambda: impl Fn(&Connection, &Telemetry) -> L,
 ) -> Result<Engine<L, S3Artifacts, SystemClock>, Failure> {
-    let telemetry = Telemetry::new()?;
     let mut limiters = Limiters::new(Limits {
         get_function_per_second: config.limits.get_function_per_second,
         control_plane_per_second: config.limits.control_plane_per_second,
@@ -226,11 +226,11 @@ async fn engine<L>(
         let connection = connect(&access(target)?, &mut limiters).await;
         targets.push(TargetPorts {
             target: target.target.clone(),
-            lambda: lambda(&connection, &telemetry),
-            artifacts: S3Artifacts::new(&connection, &telemetry),
+            lambda: lambda(&connection, telemetry),
+            artifacts: S3Artifacts::new(&connection, telemetry),
         });
     }
-    Ok(Engine::new(targets, SystemClock, telemetry))
+    Ok(Engine::new(targets, SystemClock, telemetry.clone()))
 }
 
 fn access(target: &TargetConfig) -> Result<Access, Failure> {

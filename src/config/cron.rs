@@ -2,14 +2,21 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use croner::parser::{CronParser, Seconds};
 use thiserror::Error;
 
 /// A cron expression of six fields, seconds first, that the scheduler is known to accept and that comes at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CronSchedule(String);
+pub struct CronSchedule {
+    expression: String,
+    spread: Duration,
+}
+
+/// The longest time by which a tick may come late.
+const LONGEST_SPREAD: Duration = Duration::from_mins(1);
 
 /// Why a cron expression was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,7 +34,13 @@ pub enum CronError {
 impl CronSchedule {
     /// Returns the expression.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.expression
+    }
+
+    /// Returns by how much a tick may come late, so that many daemons with one schedule do not all ask in one second: a
+    /// tenth of the time from one tick to the next, and a minute at the most.
+    pub fn spread(&self) -> Duration {
+        self.spread
     }
 }
 
@@ -42,15 +55,19 @@ impl FromStr for CronSchedule {
             .parse(text)
             .map_err(|error| CronError::Syntax(error.to_string().trim_end_matches('.').to_owned()))?;
         // Any point in time serves: the question is whether there is a next one at all.
-        cron.find_next_occurrence(&DateTime::UNIX_EPOCH, false)
-            .map_err(|_| CronError::Never)?;
-        Ok(Self(text.to_owned()))
+        let next = |after: &DateTime<Utc>| cron.find_next_occurrence(after, false).ok();
+        let first = next(&DateTime::UNIX_EPOCH).ok_or(CronError::Never)?;
+        let period = next(&first).and_then(|second| (second - first).to_std().ok());
+        Ok(Self {
+            expression: text.to_owned(),
+            spread: period.map_or(LONGEST_SPREAD, |period| (period / 10).min(LONGEST_SPREAD)),
+        })
     }
 }
 
 impl fmt::Display for CronSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.expression)
     }
 }
 
@@ -76,6 +93,15 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_tick_comes_late_by_a_tenth_of_its_period_or_a_minute() {
+        let spread = |text: &str| text.parse::<CronSchedule>().unwrap().spread();
+        assert_eq!(spread("0/30 * * * * *"), Duration::from_secs(3));
+        assert_eq!(spread("0 0/2 * * * *"), Duration::from_secs(12));
+        assert_eq!(spread("0 0 3 * * MON-FRI"), LONGEST_SPREAD);
+        assert_eq!(spread("* * * * * *"), Duration::from_millis(100));
     }
 
     #[test]

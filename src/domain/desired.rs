@@ -8,7 +8,7 @@ use super::policy::{FunctionGlob, Mode, Suspension};
 use super::sha256::CodeSha256;
 
 /// A place where functions live: one folder of the repository for one account and Region.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Its name in configuration, output and metrics.
     pub name: TargetName,

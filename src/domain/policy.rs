@@ -63,6 +63,14 @@ pub struct FunctionGlob {
 #[error("{0}: use *, ?, [a-z] or {{a,b}} over function names, such as \"checkout-*\"")]
 pub struct GlobError(String);
 
+impl PartialEq for FunctionGlob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for FunctionGlob {}
+
 impl FunctionGlob {
     /// Returns whether the name matches.
     pub fn matches(&self, name: &FunctionName) -> bool {

@@ -55,12 +55,14 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
             }
         }
     }
-    if let Some(error) = &status.source_error {
-        let _ = write!(
-            body,
-            "<p class=\"Failed\">The repository cannot be read: {}</p>",
-            escape(error)
-        );
+    let troubles = [
+        ("The repository cannot be read", &status.source_error),
+        ("The configuration in the file is not in force", &status.config_error),
+    ];
+    for (what, error) in troubles {
+        if let Some(error) = error {
+            let _ = write!(body, "<p class=\"Failed\">{what}: {}</p>", escape(error));
+        }
     }
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::domain::{CommitId, Secret};
+use crate::domain::{CommitId, Secret, TargetFailure};
 use crate::plan::Report;
 
 const SECRET: &str = "It's a Secret to Everybody";
@@ -225,6 +225,30 @@ async fn w01_whoever_sends_too_slowly_is_not_waited_for() {
     let slow = "POST /webhooks/github HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Hub-Signature-256: sha256=00\r\n\
                 Content-Length: 2\r\n\r\n{";
     assert_eq!(running.raw(slow.as_bytes()).await, 408);
+}
+
+#[tokio::test]
+async fn ready_is_who_has_read_something_and_stays_so() {
+    let running = Running::with(Secrets::default()).await;
+    let ready = async || {
+        running
+            .raw(b"GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .await
+    };
+    assert_eq!(ready().await, 503, "no pass is complete");
+    let away = Report {
+        failed_targets: vec![TargetFailure {
+            target: "prod".parse().unwrap(),
+            message: "no credentials".to_owned(),
+        }],
+        ..Report::default()
+    };
+    running.server.status.passed(Arc::new(away.clone()), now());
+    assert_eq!(ready().await, 503, "nothing could be read");
+    running.server.status.passed(Arc::new(Report::default()), now());
+    assert_eq!(ready().await, 200, "there is nothing to read");
+    running.server.status.passed(Arc::new(away), now());
+    assert_eq!(ready().await, 200, "the status tells of it");
 }
 
 #[tokio::test]

@@ -37,6 +37,19 @@ pub struct Driver<S, L, A, C> {
     policy: PassPolicy,
     nudge: Nudge,
     status: StatusBoard,
+    memory: Memory,
+}
+
+/// What one driver hands to the next where the configuration changes: the commit in force, so that it stays in force
+/// while the repository is away, and which functions are left alone. May be dropped at any time.
+#[derive(Debug, Default)]
+pub struct Memory {
+    in_force: InForce,
+    backoffs: Backoffs,
+    contentions: Contentions,
+    /// Acknowledgements that were answered.
+    acknowledgements: u64,
+    since: WithheldSince,
 }
 
 impl<S, L, A, C> Driver<S, L, A, C>
@@ -55,15 +68,25 @@ where
             policy,
             nudge,
             status,
+            memory: Memory::default(),
         }
     }
 
-    /// Works until `stop`. The steps in hand are finished first.
+    /// Goes on from what another driver knew.
+    #[must_use]
+    pub fn resume(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Works until `stop`, and returns what another driver can go on from. The steps in hand are finished first.
     ///
     /// The repository is watched while a pass is under way too. Another commit ends the pass of the one before it after
     /// the steps in hand, and its own pass begins at once.
-    pub async fn run(self, stop: CancellationToken) {
-        let (sender, in_force) = watch::channel(None);
+    pub async fn run(mut self, stop: CancellationToken) -> Memory {
+        let (sender, mut in_force) = watch::channel(self.memory.in_force.take());
+        if in_force.borrow().is_some() {
+            in_force.mark_changed();
+        }
         let watcher = Watcher {
             source: &self.source,
             targets: self.engine.targets(),
@@ -80,15 +103,13 @@ where
             nudge: &self.nudge,
             status: &self.status,
             in_force,
-            backoffs: Backoffs::default(),
-            contentions: Contentions::default(),
-            acknowledgements: 0,
-            since: WithheldSince::default(),
+            memory: self.memory,
             cut_idle: false,
             patrol: Patrol::default(),
             waiting: false,
         };
-        tokio::join!(watcher.run(&stop), passes.run(&stop));
+        let ((), memory) = tokio::join!(watcher.run(&stop), passes.run(&stop));
+        memory
     }
 }
 
@@ -99,11 +120,7 @@ struct Passes<'a, L, A, C> {
     nudge: &'a Nudge,
     status: &'a StatusBoard,
     in_force: watch::Receiver<InForce>,
-    backoffs: Backoffs,
-    contentions: Contentions,
-    /// Acknowledgements that were answered.
-    acknowledgements: u64,
-    since: WithheldSince,
+    memory: Memory,
     /// Whether the last pass was ended by a newer commit before it took any step. The next one is then left to take one
     /// first: commits that come faster than the fleet can be read would otherwise keep anything from being done.
     cut_idle: bool,
@@ -129,7 +146,15 @@ enum Wake {
 }
 
 impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
-    async fn run(mut self, stop: &CancellationToken) {
+    async fn run(mut self, stop: &CancellationToken) -> Memory {
+        self.work(stop).await;
+        Memory {
+            in_force: self.in_force.borrow().clone(),
+            ..self.memory
+        }
+    }
+
+    async fn work(&mut self, stop: &CancellationToken) {
         let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
         loop {
             let desired = self.in_force.borrow().clone();
@@ -214,11 +239,11 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         };
         let (revision, clock) = (desired.revision.as_ref(), self.engine.clock());
         let acknowledgements = self.status.get().acknowledgements;
-        if std::mem::replace(&mut self.acknowledgements, acknowledgements) != acknowledgements {
-            self.contentions.release();
+        if std::mem::replace(&mut self.memory.acknowledgements, acknowledgements) != acknowledgements {
+            self.memory.contentions.release();
         }
-        let mut held = self.backoffs.holds(revision, clock);
-        held.extend(self.contentions.holds(revision, clock));
+        let mut held = self.memory.backoffs.holds(revision, clock);
+        held.extend(self.memory.contentions.holds(revision, clock));
         let policy = PassPolicy {
             acknowledged: self.status.acknowledged(revision),
             change_limit: self.change_limit(scope, &desired),
@@ -250,13 +275,15 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         }
         // What happened beside it is newer than what the pass began with.
         for (scope, mut report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
-            self.since.note(&mut report, clock.now());
+            self.memory.since.note(&mut report, clock.now());
             // What was cut short has not failed.
             if !superseded {
-                self.backoffs.note(&report, clock.uptime());
-                self.backoffs.retain(|key| desired.functions.contains_key(key));
-                self.contentions.note(&report, clock);
-                self.contentions.retain(|key| desired.functions.contains_key(key));
+                self.memory.backoffs.note(&report, clock.uptime());
+                self.memory.backoffs.retain(|key| desired.functions.contains_key(key));
+                self.memory.contentions.note(&report, clock);
+                self.memory
+                    .contentions
+                    .retain(|key| desired.functions.contains_key(key));
             }
             if !waits_to_be_acknowledged(&report) {
                 let functions = report.functions.iter().filter(|function| is_unsettled(function));

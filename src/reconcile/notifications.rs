@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -48,12 +48,29 @@ pub struct Subscriber<N> {
     pub notifier: N,
 }
 
-/// Tells subscribers of every report that the status board shows.
-pub struct Notifications<N, C> {
+/// Who is told, and of what.
+pub struct Audience<N> {
     /// The receivers.
     pub subscribers: Vec<Subscriber<N>>,
     /// The targets, each of which has a status of its own beside a commit.
     pub targets: Vec<Target>,
+}
+
+impl<N> Default for Audience<N> {
+    fn default() -> Self {
+        Self {
+            subscribers: Vec::new(),
+            targets: Vec::new(),
+        }
+    }
+}
+
+/// Tells subscribers of every report that the status board shows.
+pub struct Notifications<N, C> {
+    /// Who is told to begin with.
+    pub audience: Audience<N>,
+    /// Others in their place, once the configuration says so.
+    pub renewed: mpsc::Receiver<Audience<N>>,
     /// The time, and waiting for it.
     pub clock: C,
     /// Where it is counted.
@@ -75,30 +92,42 @@ where
 {
     /// Tells of every report until `stop`, and then for some seconds of what is left.
     pub async fn run(self, mut status: watch::Receiver<Status>, stop: CancellationToken) {
-        let lines: Vec<Arc<Line<N, C>>> = self
-            .subscribers
-            .into_iter()
-            .map(|subscriber| {
-                Arc::new(Line {
+        let Self {
+            audience,
+            mut renewed,
+            clock,
+            telemetry,
+        } = self;
+        let mut deliveries = JoinSet::new();
+        let mut open = |subscribers: Vec<Subscriber<N>>| -> Vec<Arc<Line<N, C>>> {
+            let lines = subscribers.into_iter().map(|subscriber| {
+                let line = Arc::new(Line {
                     subscriber,
                     queue: Queue::default(),
-                    clock: self.clock.clone(),
-                    telemetry: self.telemetry.clone(),
-                })
-            })
-            .collect();
-        let mut deliveries = JoinSet::new();
-        for line in &lines {
-            deliveries.spawn(Arc::clone(line).deliver());
-        }
+                    clock: clock.clone(),
+                    telemetry: telemetry.clone(),
+                });
+                deliveries.spawn(Arc::clone(&line).deliver());
+                line
+            });
+            lines.collect()
+        };
+        let mut lines = open(audience.subscribers);
         let mut desk = Desk {
-            targets: self.targets,
+            targets: audience.targets,
             ..Desk::default()
         };
         loop {
             let going_on = tokio::select! {
                 biased;
                 changed = status.changed() => changed.is_ok(),
+                Some(audience) = renewed.recv() => {
+                    // What is queued goes to those whom it was meant for.
+                    close(&lines);
+                    lines = open(audience.subscribers);
+                    desk.targets = audience.targets;
+                    continue;
+                }
                 () = stop.cancelled() => false,
             };
             desk.look(&status.borrow_and_update().clone(), &lines);
@@ -106,12 +135,16 @@ where
                 break;
             }
         }
-        for line in &lines {
-            line.queue.close();
-        }
+        close(&lines);
         let rest = async { while deliveries.join_next().await.is_some() {} };
         // Not the daemon's clock: this is about the patience of whoever ends the process.
         let _ = tokio::time::timeout(LAST_DELIVERIES, rest).await;
+    }
+}
+
+fn close<N, C>(lines: &[Arc<Line<N, C>>]) {
+    for line in lines {
+        line.queue.close();
     }
 }
 

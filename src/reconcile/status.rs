@@ -6,7 +6,7 @@ use tokio::sync::{Notify, watch};
 
 use super::liveness::Liveness;
 use crate::domain::{CommitId, Timestamp};
-use crate::plan::Report;
+use crate::plan::{FunctionReport, Report, State};
 
 /// What the daemon knows at this moment.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +17,14 @@ pub struct Status {
     pub report: Option<Arc<Report>>,
     /// When the last pass was complete.
     pub last_pass: Option<Timestamp>,
+    /// Whether anything that Git names has been read from Lambda since the start, or Git names nothing.
+    pub observed: bool,
     /// When everything of the fleet had last been looked at, weights included; `None` until the first sweep is over.
     pub last_sweep: Option<Timestamp>,
     /// Why the repository could not be read at the last try; `None` where it could.
     pub source_error: Option<String>,
+    /// Why the configuration that stands in the file is not in force; `None` where it is.
+    pub config_error: Option<String>,
     /// The commit whose changes somebody said are meant, for as long as it is in force.
     pub acknowledged: Option<CommitId>,
     /// How often somebody said so, of whatever commit.
@@ -59,6 +63,11 @@ impl StatusBoard {
         self.sender.subscribe()
     }
 
+    /// Notes whether the configuration could be read anew.
+    pub fn config_error(&self, error: Option<String>) {
+        self.sender.send_modify(|status| status.config_error = error);
+    }
+
     /// Notes that somebody said that the changes of a commit are meant.
     pub fn acknowledge(&self, commit: CommitId) {
         self.sender.send_modify(|status| {
@@ -82,6 +91,7 @@ impl StatusBoard {
     /// Notes that a pass is complete.
     pub fn passed(&self, report: Arc<Report>, now: Timestamp) {
         self.sender.send_modify(|status| {
+            status.observed |= is_good(&report);
             status.report = Some(report);
             status.last_pass = Some(now);
         });
@@ -105,6 +115,12 @@ impl StatusBoard {
             changed
         });
     }
+}
+
+/// Returns whether a report shows anything that was read.
+fn is_good(report: &Report) -> bool {
+    let read = |function: &FunctionReport| function.state != State::Unreadable;
+    report.functions.iter().any(read) || (report.functions.is_empty() && report.failed_targets.is_empty())
 }
 
 /// Wakes the driver. However often it is nudged while it works, it wakes once more and looks at everything.

@@ -12,7 +12,7 @@ use super::desire::{ManifestCache, load};
 use super::status::{Nudge, StatusBoard};
 use crate::domain::{DesiredState, Target};
 use crate::ports::{Clock, DesiredSource, PortError, PortErrorKind};
-use crate::telemetry::{CommitInForce, GitOperation, GitRequest, GitResult, Telemetry};
+use crate::telemetry::{CommitInForce, GitOperation, GitRequest, GitResult, RepositoryRead, Telemetry};
 
 /// Looks in one [`PERIOD`] at the most: enough for a busy hour of merges. Whoever may send webhooks can send thousands a
 /// second; the server of the repository should not see one request for each.
@@ -68,6 +68,9 @@ impl<S: DesiredSource, C: Clock> Watcher<'_, S, C> {
             .await
             .unwrap_or_else(|message| Err(PortError::new(PortErrorKind::Malformed, "read the repository", message)));
         self.status.source_error(result.as_ref().err().map(ToString::to_string));
+        if result.is_ok() {
+            RepositoryRead { now: self.clock.now() }.emit(telemetry);
+        }
         if let Ok(Some(desired)) = result {
             CommitInForce { desired: &desired }.emit();
             self.status.commit(desired.revision.clone());
@@ -95,14 +98,12 @@ async fn timed<C: Clock, T>(
 ) -> Result<T, PortError> {
     let before = clock.uptime();
     let result = work.await;
-    let now = clock.now();
     let error = result.as_ref().err();
     GitRequest {
         operation,
         error: error.map(ToString::to_string).as_deref(),
         result: error.map_or(GitResult::Ok, |error| class(error.kind)),
         duration: clock.uptime().saturating_sub(before),
-        now,
     }
     .emit(telemetry);
     result

@@ -4,7 +4,7 @@
 use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
-use crate::domain::{CommitId, DesiredState, FunctionKey};
+use crate::domain::{CommitId, DesiredState, FunctionKey, Timestamp};
 use crate::notify::{About, Event, EventKind, Severity};
 
 /// Faults, or events of one kind, that are told one by one. More are counted; the page and the API have all of them.
@@ -173,6 +173,42 @@ impl FunctionContended<'_> {
             why = self.message,
             "somebody else keeps undoing what Git says of a function"
         );
+    }
+}
+
+/// The configuration was read anew.
+#[derive(Debug)]
+pub struct ConfigReloaded<'a> {
+    /// What of it needs a restart, or why it is not in force: one line for each fault.
+    pub result: Result<&'a [&'a str], &'a str>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl ConfigReloaded<'_> {
+    /// Logs and counts it.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let metrics = &telemetry.metrics;
+        metrics.config_reload_successful.set(i64::from(self.result.is_ok()));
+        let restart = match self.result {
+            Ok(restart) => restart,
+            Err(error) => {
+                error!(
+                    error,
+                    "the configuration cannot be used: the one before it stays in force; correct the file"
+                );
+                return;
+            }
+        };
+        metrics.config_reload_success.set(super::fleet::seconds(&self.now));
+        info!("the configuration was read anew and is in force");
+        if !restart.is_empty() {
+            let fields = restart.join(", ");
+            warn!(
+                fields,
+                "of the new configuration these come into force with a restart alone"
+            );
+        }
     }
 }
 

@@ -93,8 +93,6 @@ pub struct GitRequest<'a> {
     pub result: GitResult,
     /// How long it took.
     pub duration: Duration,
-    /// The time now.
-    pub now: Timestamp,
 }
 
 impl GitRequest<'_> {
@@ -116,7 +114,6 @@ impl GitRequest<'_> {
                 if telemetry.said.is_over(&topic) {
                     info!(operation, "the repository can be read again");
                 }
-                metrics.git_last_success.set(super::fleet::seconds(&self.now));
                 debug!(
                     operation,
                     duration_ms = millis(self.duration),
@@ -131,5 +128,19 @@ impl GitRequest<'_> {
             ),
             Some(error) => debug!(operation, result, error, "the repository could still not be read"),
         }
+    }
+}
+
+/// What stands in the repository is known: the commit in force is the head of the branch.
+#[derive(Debug)]
+pub struct RepositoryRead {
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl RepositoryRead {
+    /// Notes when that was.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        telemetry.metrics.git_last_success.set(super::fleet::seconds(&self.now));
     }
 }

@@ -1,6 +1,8 @@
 //! The counters and histograms, their names, help and buckets. Counts only; when is the events' affair.
 
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use super::callers::{WebhookProvider, WebhookResult};
 use super::events::PassPhase;
@@ -60,7 +62,12 @@ pub(super) struct Metrics {
     pub(super) notifications: IntCounterVec,
     pub(super) webhook_requests: IntCounterVec,
     pub(super) panics: IntCounter,
+    pub(super) config_reload_successful: IntGauge,
+    pub(super) config_reload_success: Gauge,
 }
+
+/// The labels of a series that has none.
+const NONE: &[&str] = &[];
 
 impl Metrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
@@ -74,28 +81,16 @@ impl Metrics {
             registry.register(Box::new(metric.clone()))?;
             Ok::<_, prometheus::Error>(metric)
         };
+        let moment = |name: &str, help: &str| {
+            let metric = Gauge::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
         let histogram = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
             let metric = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?;
             registry.register(Box::new(metric.clone()))?;
             Ok::<_, prometheus::Error>(metric)
         };
-        let panics = IntCounter::new(
-            "pinfold_panics_total",
-            "Bugs that ended a piece of work and nothing else.",
-        )?;
-        registry.register(Box::new(panics.clone()))?;
-        let git_last_success = Gauge::new(
-            "pinfold_git_last_success_timestamp_seconds",
-            "When the repository last answered which commit the branch is at.",
-        )?;
-        registry.register(Box::new(git_last_success.clone()))?;
-        let build = gauge(
-            "pinfold_build_info",
-            "Always 1; the labels say which build this is.",
-            &["version", "revision"],
-        )?;
-        let revision = option_env!("PINFOLD_REVISION").unwrap_or("unknown");
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         let metrics = Self {
             aws_requests: counter(
                 "pinfold_aws_requests_total",
@@ -125,8 +120,22 @@ impl Metrics {
                 &["operation"],
                 &REQUEST_BUCKETS,
             )?,
-            git_last_success,
-            panics,
+            git_last_success: moment(
+                "pinfold_git_last_success_timestamp_seconds",
+                "When the repository was last read, and its head was the commit in force.",
+            )?,
+            panics: counter("pinfold_panics_total", "Bugs that ended a piece of work alone.", &[])?
+                .with_label_values(NONE),
+            config_reload_successful: gauge(
+                "pinfold_config_last_reload_successful",
+                "Whether the configuration that was read last is in force.",
+                NONE,
+            )?
+            .with_label_values(NONE),
+            config_reload_success: moment(
+                "pinfold_config_last_reload_success_timestamp_seconds",
+                "When a configuration that was read anew came into force; 0 where none has.",
+            )?,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(
                 "pinfold_reconcile_duration_seconds",
@@ -151,17 +160,20 @@ impl Metrics {
             )?,
         };
         metrics.pre_register();
-        for provider in WebhookProvider::ALL {
-            for result in WebhookResult::ALL {
-                let labels = [provider.as_str(), result.as_str()];
-                metrics.webhook_requests.with_label_values(&labels);
-            }
-        }
+        let build = gauge(
+            "pinfold_build_info",
+            "Always 1; the labels say which build this is.",
+            &["version", "revision"],
+        )?;
+        let revision = option_env!("PINFOLD_REVISION").unwrap_or("unknown");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         Ok(metrics)
     }
 
     /// Gives every series whose labels are known beforehand its zero, so that increase() sees the first event.
     fn pre_register(&self) {
+        // The configuration that the daemon started with is in force.
+        self.config_reload_successful.set(1);
         for result in RECONCILE_RESULTS {
             self.reconciles.with_label_values(&[result]);
         }
@@ -170,6 +182,12 @@ impl Metrics {
         }
         for reason in Reason::ALL.map(Reason::as_str).into_iter().chain([FAILED]) {
             self.reconcile_errors.with_label_values(&[reason]);
+        }
+        for provider in WebhookProvider::ALL {
+            for result in WebhookResult::ALL {
+                let labels = [provider.as_str(), result.as_str()];
+                self.webhook_requests.with_label_values(&labels);
+            }
         }
         for operation in GitOperation::ALL.map(GitOperation::as_str) {
             self.git_request_seconds.with_label_values(&[operation]);

@@ -135,6 +135,13 @@ impl Running {
         }
     }
 
+    /// Asks it to read its configuration anew.
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args(["-HUP", &id]).status().unwrap();
+        assert!(kill.success());
+    }
+
     /// Asks it to end, as `kill` and every supervisor do. Returns how it ended and what else it printed.
     pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
         let kill = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();

@@ -223,6 +223,50 @@ fn a_webhook_has_the_repository_looked_at() {
 }
 
 #[test]
+fn d04_a_faulty_configuration_changes_nothing_and_a_good_one_is_in_force_at_once() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    let metric = |daemon: &Daemon, line: &str| daemon.get("/metrics").1.contains(line);
+    assert!(metric(&daemon, "pinfold_config_last_reload_successful 1\n"));
+    let good = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+
+    fleet.home.file(CONFIG, &format!("{good}mode: obsreve\n"));
+    daemon.running.hang_up();
+    daemon.until(|daemon| daemon.status()["configError"].is_string());
+    let error = daemon.status()["configError"].to_string();
+    assert!(error.contains("mode"), "{error}");
+    assert!(metric(&daemon, "pinfold_config_last_reload_successful 0\n"));
+    assert!(daemon.get("/").1.contains("configuration in the file is not in force"));
+    let commit = fleet.commit("api", "1.1.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    assert_eq!(fleet.served("api", "live"), sha("1.1.0"), "the one before it goes on");
+
+    fleet.home.file("secret", "hunter2");
+    let elsewhere = good.replace("127.0.0.1:0", "127.0.0.1:1");
+    let webhooks = "webhooks: { github: { secretFile: secret } }\n";
+    fleet
+        .home
+        .file(CONFIG, &format!("{elsewhere}mode: observe\n{webhooks}"));
+    daemon.running.hang_up();
+    daemon.running.stderr_until("http.listen");
+    daemon.until(|daemon| daemon.status()["configError"].is_null());
+    assert!(metric(&daemon, "pinfold_config_last_reload_successful 1\n"));
+    let url = format!("{}/webhooks/github", daemon.url);
+    assert_eq!(http_with("POST", &url, "", "{}").0, 401, "the webhook is there");
+    let commit = fleet.commit("api", "1.0.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    assert_eq!(daemon.status()["functions"][0]["withheld"][0]["reason"], "ObserveOnly");
+    assert_eq!(
+        fleet.served("api", "live"),
+        sha("1.1.0"),
+        "from now on it only observes"
+    );
+    let (ended, _) = daemon.running.terminate();
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
 fn a_secret_that_is_empty_or_missing_ends_the_daemon_at_once() {
     let fleet = Fleet::new();
     with_webhooks(&fleet, "webhooks: { generic: { secretFile: secret } }\n");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pinfold::domain::CommitId;
 use pinfold::plan::State;
 use pinfold::ports::{Artifacts, Clock, DesiredSource, LambdaWrite};
-use pinfold::reconcile::{Driver, Engine, Nudge, PassPolicy, Status, StatusBoard};
+use pinfold::reconcile::{Driver, Engine, Memory, Nudge, PassPolicy, Status, StatusBoard};
 use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,17 @@ pub(crate) async fn beside(world: &mut World, script: impl AsyncFnOnce(&mut Worl
     beside_source(world, source, script).await;
 }
 
+/// Runs a daemon that goes on from what another one knew, until the script ends. Returns what the next one can go on from.
+pub(crate) async fn beside_resumed(
+    world: &mut World,
+    memory: Memory,
+    script: impl AsyncFnOnce(&mut World, &mut Daemon),
+) -> Memory {
+    let source = git_source(world.origin.as_ref().unwrap());
+    let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
+    Box::pin(beside_engine(world, source, engine, memory, script)).await
+}
+
 /// Runs a daemon on a source of its own beside a script, until the script ends.
 pub(crate) async fn beside_source(
     world: &mut World,
@@ -72,14 +83,21 @@ pub(crate) async fn beside_source(
     script: impl AsyncFnOnce(&mut World, &mut Daemon),
 ) {
     let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
-    beside_engine(world, source, engine, script).await;
+    Box::pin(beside_engine(world, source, engine, Memory::default(), script)).await;
 }
 
 /// Runs a daemon that sweeps in layers, as it does with a large fleet.
 pub(crate) async fn beside_layered(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
     let source = git_source(world.origin.as_ref().unwrap());
     let engine = engine(&world.url, &["*".to_owned()], &world.clock).await;
-    beside_engine(world, source, engine.with_small_fleet(0), script).await;
+    Box::pin(beside_engine(
+        world,
+        source,
+        engine.with_small_fleet(0),
+        Memory::default(),
+        script,
+    ))
+    .await;
 }
 
 /// Runs a daemon whose waits last until the script has turned the clock.
@@ -87,15 +105,16 @@ pub(crate) async fn beside_by_hand(world: &mut World, script: impl AsyncFnOnce(&
     let source = git_source(world.origin.as_ref().unwrap());
     let clock = HandClock(world.clock.clone());
     let engine = engine_with(&world.url, &["*".to_owned()], clock).await;
-    beside_engine(world, source, engine, script).await;
+    Box::pin(beside_engine(world, source, engine, Memory::default(), script)).await;
 }
 
 async fn beside_engine<L: LambdaWrite, A: Artifacts, C: Clock>(
     world: &mut World,
     source: impl DesiredSource,
     engine: Engine<L, A, C>,
+    memory: Memory,
     script: impl AsyncFnOnce(&mut World, &mut Daemon),
-) {
+) -> Memory {
     let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
     let mut daemon = Daemon {
         nudge: nudge.clone(),
@@ -104,14 +123,14 @@ async fn beside_engine<L: LambdaWrite, A: Artifacts, C: Clock>(
         passes: status.watch(),
     };
     let driver = Driver::new(source, engine, PassPolicy::default(), nudge, status);
-    let run = Box::pin(driver.run(stop.clone()));
+    let run = Box::pin(driver.resume(memory).run(stop.clone()));
     let script = async {
         daemon.next_pass().await;
         world.mark();
         script(world, &mut daemon).await;
         stop.cancel();
     };
-    tokio::join!(run, script);
+    tokio::join!(run, script).0
 }
 
 pub(crate) async fn with_git(functions: &'static [&'static str]) -> World {

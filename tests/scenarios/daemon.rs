@@ -6,10 +6,20 @@ use std::time::Duration;
 
 use pinfold::domain::ChangeLimit;
 use pinfold::plan::State;
+use pinfold::reconcile::Memory;
 use pinfold::sandbox::{Code, Effect, Fault};
 
-use crate::beside::{beside, beside_by_hand, reason, revision, state, with_git};
+use crate::beside::{beside, beside_by_hand, beside_resumed, reason, revision, state, with_git};
 use crate::world::{Setup, World, sha, until, zip};
+
+fn denied() -> Effect {
+    Effect::Reply {
+        status: 403,
+        error_type: Some("AccessDeniedException".to_owned()),
+        message: None,
+        retry_after: None,
+    }
+}
 
 #[tokio::test]
 async fn a_commit_is_live_after_one_look_at_the_repository() {
@@ -73,16 +83,40 @@ async fn while_the_repository_is_away_the_last_good_commit_is_held() {
 }
 
 #[tokio::test]
+async fn what_one_configuration_knew_the_next_goes_on_from() {
+    let mut world = with_git(&["api"]).await;
+    let memory = beside_resumed(&mut world, Memory::default(), async |world, daemon| {
+        world.inject("UpdateFunctionCode", denied());
+        world.function("api", "1.1.0");
+        assert_eq!(state(&daemon.look_at_source(world).await, "api"), State::Failed);
+    })
+    .await;
+    let path = PathBuf::from(world.origin.as_ref().unwrap().path());
+    std::fs::rename(&path, path.with_extension("away")).unwrap();
+    let memory = beside_resumed(&mut world, memory, async |world, daemon| {
+        let status = daemon.sweep(world).await;
+        assert_eq!(state(&status, "api"), State::Withheld, "the pause goes on");
+        assert!(
+            revision(&status).is_some(),
+            "the commit stays in force while nobody can ask for it"
+        );
+        assert!(world.writes().is_empty());
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!(state(&daemon.sweep(world).await, "api"), State::InSync);
+    })
+    .await;
+    beside_resumed(&mut world, memory, async |world, daemon| {
+        assert_eq!(state(&daemon.status.get(), "api"), State::InSync);
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_a_failure_a_function_is_left_alone_until_it_is_time_or_git_changes() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
-        let denied = Effect::Reply {
-            status: 403,
-            error_type: Some("AccessDeniedException".to_owned()),
-            message: None,
-            retry_after: None,
-        };
-        world.sandbox.inject(Fault::on("UpdateFunctionCode", denied).times(0));
+        world.sandbox.inject(Fault::on("UpdateFunctionCode", denied()).times(0));
         world.function("api", "1.1.0");
         let status = daemon.look_at_source(world).await;
         assert_eq!(
@@ -191,13 +225,7 @@ async fn a_function_that_cannot_be_read_keeps_its_series() {
     let mut world = with_git(&["api"]).await;
     beside(&mut world, async |world, daemon| {
         let series = "pinfold_function_ready{account=\"000000000000\",alias=\"live\",function=\"api\"";
-        let denied = Effect::Reply {
-            status: 403,
-            error_type: Some("AccessDeniedException".to_owned()),
-            message: None,
-            retry_after: None,
-        };
-        world.sandbox.inject(Fault::on("GetFunction", denied).times(0));
+        world.sandbox.inject(Fault::on("GetFunction", denied()).times(0));
         let status = daemon.sweep(world).await;
         assert_eq!(state(&status, "api"), State::Unreadable);
         assert!(daemon.metric(series).is_some_and(|value| value.ends_with('0')));
@@ -209,15 +237,9 @@ async fn a_function_that_cannot_be_read_keeps_its_series() {
 async fn looking_again_at_one_function_leaves_the_pauses_of_others() {
     let mut world = with_git(&["api", "worker"]).await;
     beside(&mut world, async |world, daemon| {
-        let denied = Effect::Reply {
-            status: 403,
-            error_type: Some("AccessDeniedException".to_owned()),
-            message: None,
-            retry_after: None,
-        };
         world
             .sandbox
-            .inject(Fault::on("UpdateFunctionCode", denied).of("worker").times(0));
+            .inject(Fault::on("UpdateFunctionCode", denied()).of("worker").times(0));
         world
             .aws
             .clone()

@@ -8,11 +8,12 @@ use pinfold::adapters::notify::Receiver as Way;
 use pinfold::adapters::web::Web;
 use pinfold::notify::{Forge, ForgeKind, ReceiverKind, Rule, Subscription};
 use pinfold::plan::State;
-use pinfold::reconcile::{Notifications, Subscriber};
+use pinfold::reconcile::{Audience, Notifications, Subscriber};
 use pinfold::sandbox::ManualClock;
 use serde_json::Value;
 use sha2::Sha256;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,8 @@ struct Told {
     _files: TempDir,
     task: JoinSet<()>,
     stop: CancellationToken,
+    /// Where others are named in its place.
+    renew: mpsc::Sender<Audience<Way>>,
 }
 
 impl Told {
@@ -81,11 +84,9 @@ fn gitlab(url: &str, files: &TempDir) -> (ReceiverKind, Subscription) {
     forge(ForgeKind::GitLab, url, files)
 }
 
-/// Starts to tell a receiver of what a daemon does.
-async fn tell(world: &World, daemon: &Daemon, kind: Kind) -> Told {
-    let (receiver, files) = (Receiver::start().await, tempfile::tempdir().unwrap());
-    let (kind, subscription) = kind(&receiver.url, &files);
-    let notifications = Notifications {
+/// One receiver, and the target that the worlds here have.
+async fn audience(world: &World, (kind, subscription): (ReceiverKind, Subscription)) -> Audience<Way> {
+    Audience {
         subscribers: vec![Subscriber {
             name: "ops".to_owned(),
             provider: kind.as_str(),
@@ -97,6 +98,16 @@ async fn tell(world: &World, daemon: &Daemon, kind: Kind) -> Told {
             },
         }],
         targets: vec![way(&world.url, &[]).await.0],
+    }
+}
+
+/// Starts to tell a receiver of what a daemon does.
+async fn tell(world: &World, daemon: &Daemon, kind: Kind) -> Told {
+    let (receiver, files) = (Receiver::start().await, tempfile::tempdir().unwrap());
+    let (renew, renewed) = mpsc::channel(1);
+    let notifications = Notifications {
+        audience: audience(world, kind(&receiver.url, &files)).await,
+        renewed,
         // Pauses between tries are nobody else's time.
         clock: TestClock(ManualClock::default()),
         telemetry: daemon.telemetry.clone(),
@@ -109,6 +120,7 @@ async fn tell(world: &World, daemon: &Daemon, kind: Kind) -> Told {
         _files: files,
         task,
         stop,
+        renew,
     }
 }
 
@@ -146,6 +158,32 @@ async fn a_deployment_is_told_with_a_signature() {
         let receiver = told.end().await;
         assert_eq!(receiver.received().len(), 1, "{:?}", receiver.received());
         assert_eq!(counted(daemon, "webhook", "sent").as_deref(), Some("1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_receiver_takes_over_and_is_not_told_what_was_told() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let told = tell(world, daemon, webhook).await;
+        deploy(world, daemon, "1.1.0").await;
+        told.receiver.until_received(1).await;
+        let (second, files) = (Receiver::start().await, tempfile::tempdir().unwrap());
+        let next = audience(world, webhook(&second.url, &files)).await;
+        assert!(told.renew.send(next).await.is_ok());
+        while told.renew.capacity() == 0 {
+            tokio::task::yield_now().await;
+        }
+        deploy(world, daemon, "2.0.0-rc.1").await;
+        let received = second.until_received(1).await;
+        let events = json(&received[0])["events"].clone();
+        assert_eq!(events.as_array().map(Vec::len), Some(1), "{events}");
+        assert_eq!(
+            events[0]["message"],
+            "$LATEST holds 2.0.0-rc.1, live runs 2.0.0-rc.1 (version 3)"
+        );
+        assert_eq!(told.end().await.received().len(), 1, "the first is told no more");
     })
     .await;
 }
