@@ -5,6 +5,7 @@ Needs nginx with fcgiwrap, sshd, git and openssl, and the binary that PINFOLD na
 
 import base64
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -113,7 +114,7 @@ class Servers:
         self.ca = tls / "ca.pem"
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         run(*new, "-subj", "/CN=CA of the test", "-keyout", tls / "ca.key", "-out", self.ca)
-        self.certificate(tls, "good", "IP:127.0.0.1,DNS:localhost,DNS:git.invalid", [])
+        self.certificate(tls, "good", "IP:127.0.0.1,DNS:localhost,DNS:git.invalid,DNS:api.invalid", [])
         self.certificate(tls, "mismatch", "IP:127.0.0.9", [])
         self.certificate(tls, "expired", "IP:127.0.0.1", ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"])
         password = run("openssl", "passwd", "-apr1", TOKEN).strip()
@@ -124,13 +125,15 @@ class Servers:
             "fcgiwrap", "-s", f"unix:{sock}", "-c", "2", start_new_session=True, stderr=subprocess.DEVNULL
         )
         until("fcgiwrap", sock.exists)
-        names = ["good", "mismatch", "expired", "open"]
+        (self.folder / "users-app").write_text("")
+        names = ["good", "mismatch", "expired", "open", "app"]
         self.ports = {name: free_port() for name in names}
         self.ports["redirect"] = free_port()
         blocks = []
         for name in names:
-            certificate = "good" if name == "open" else name
-            auth = "" if name == "open" else f'auth_basic "git"; auth_basic_user_file {self.folder}/users;'
+            certificate = "good" if name in ("open", "app") else name
+            users = "users-app" if name == "app" else "users"
+            auth = "" if name == "open" else f'auth_basic "git"; auth_basic_user_file {self.folder}/{users};'
             blocks.append(f"""
               server {{
                 listen 127.0.0.1:{self.ports[name]} ssl;
@@ -345,11 +348,13 @@ class Https(Case):
     def test_nobody_there(self):
         repository = self.https()
         repository["url"] = f"https://127.0.0.1:{free_port()}/repo.git"
-        self.refused(repository, "check the host, the port and the network")
+        self.refused(repository, "check the host, the port, the proxy")
 
 
-class Proxy(Case):
-    # Of a proxy that asks for credentials: `us er:pass/word` as `Proxy-Authorization` says it.
+class BehindProxy(Case):
+    """Has a proxy at hand, which counts what it is asked."""
+
+    # User and password, where it asks for them.
     CREDENTIALS = "us er:canary/proxy-81c5"
 
     def setUp(self):
@@ -396,7 +401,7 @@ class Proxy(Case):
     def connect(connection, head):
         host, port = head.split()[1].rsplit(":", 1)
         # What a proxy is for: the name means nothing to us.
-        server = socket.create_connection(("127.0.0.1" if host == "git.invalid" else host, int(port)))
+        server = socket.create_connection(("127.0.0.1" if host.endswith(".invalid") else host, int(port)))
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         ends = {connection: server, server: connection}
         with contextlib.suppress(OSError):
@@ -408,6 +413,8 @@ class Proxy(Case):
                     ends[end].sendall(data)
         server.close()
 
+
+class Proxy(BehindProxy):
     def test_https_proxy(self):
         self.reads(self.https(host="localhost"), {"HTTPS_PROXY": self.url})
         self.assertTrue(self.asked and self.asked[0].startswith("CONNECT localhost:"), self.asked)
@@ -452,6 +459,144 @@ class Proxy(Case):
 
     def test_a_proxy_that_is_away(self):
         self.refused(self.https(proxy=f"http://127.0.0.1:{free_port()}"), "the proxy")
+
+
+class GithubApp(BehindProxy):
+    """A stand-in for GitHub's API makes tokens that nginx then asks for."""
+
+    def setUp(self):
+        super().setUp()
+        self.key = self.folder / "key.pem"
+        # As GitHub hands it out: `BEGIN RSA PRIVATE KEY`.
+        run("openssl", "genrsa", "-traditional", "-out", self.key, "2048")
+        run("openssl", "rsa", "-in", self.key, "-pubout", "-out", self.folder / "public.pem")
+        self.requests = []
+        self.tokens = []
+        test = self
+
+        class Api(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                test.requests.append((self.path, json.loads(body)))
+                status, answer = test.answer(self.path, self.headers["Authorization"])
+                text = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls = self.servers.folder / "tls"
+        context.load_cert_chain(tls / "good.pem", tls / "good.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.port = server.server_address[1]
+
+    def answer(self, path, authorization):
+        if not self.signed(authorization):
+            return 401, {"message": "A JSON web token could not be decoded"}
+        if path != "/api/v3/app/installations/42/access_tokens":
+            return 404, {"message": "Not Found"}
+        token = f"ghs_canary{os.urandom(15).hex()}"
+        self.tokens.append(token)
+        password = run("openssl", "passwd", "-apr1", token).strip()
+        # nginx reads the file anew for each request.
+        (self.servers.folder / "users-app").write_text(f"x-access-token:{password}\n")
+        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        return 201, {"token": token, "expires_at": expires}
+
+    def signed(self, authorization):
+        """Says whether the App signed this, as GitHub would judge it."""
+        kind, jwt = authorization.split()
+        head, claims, signature = jwt.split(".")
+        bare = lambda part: base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))  # noqa: E731
+        (self.folder / "signature").write_bytes(bare(signature))
+        (self.folder / "signed").write_text(f"{head}.{claims}")
+        verify = ["openssl", "dgst", "-sha256", "-verify", self.folder / "public.pem", "-signature", self.folder / "signature"]
+        done = subprocess.run([*verify, self.folder / "signed"], capture_output=True, check=False)
+        claims, now = json.loads(bare(claims)), time.time()
+        in_time = claims["iat"] <= now < claims["exp"] <= now + 600
+        return kind == "Bearer" and claims["iss"] == "123456" and in_time and done.returncode == 0
+
+    def app(self, host="127.0.0.1", api="127.0.0.1", **more):
+        app = {"appId": 123456, "installationId": 42, "privateKeyFile": str(self.key)}
+        repository = self.https("app", host)
+        repository["auth"] = {"githubApp": app | {"apiUrl": f"https://{api}:{self.port}/api/v3"} | more}
+        return repository
+
+    def tearDown(self):
+        for token in self.tokens:
+            self.assertNotIn(token, self.said)
+
+    def plan(self, repository, environment=None):
+        code, report, self.said = super().plan(repository, environment)
+        self.assertNotIn("eyJ", self.said, "no JWT is shown")
+        self.assertNotIn(self.key.read_text().splitlines()[1], self.said)
+        return code, report, self.said
+
+    def test_a_token_is_made_once_for_all(self):
+        self.reads(self.app())
+        wants = {"repositories": ["repo"], "permissions": {"contents": "read"}}
+        self.assertEqual(self.requests, [("/api/v3/app/installations/42/access_tokens", wants)])
+
+    def test_no_token_is_made_where_everybody_may_read(self):
+        repository = self.app()
+        repository["url"] = f"https://127.0.0.1:{self.servers.ports['open']}/repo.git"
+        self.reads(repository)
+        self.assertEqual(self.requests, [])
+
+    def test_the_api_is_behind_the_proxy_too(self):
+        self.reads(self.app("git.invalid", "api.invalid") | {"proxy": self.url})
+        hosts = {head.split()[1].split(":")[0] for head in self.asked}
+        self.assertEqual(hosts, {"git.invalid", "api.invalid"})
+
+    def test_a_key_of_somebody_else(self):
+        run("openssl", "genrsa", "-out", self.key, "2048")
+        said = self.refused(self.app(), "A JSON web token could not be decoded", "is the private key one of this App's?")
+        self.assertIn(f"ask https://127.0.0.1:{self.port}/api/v3 for a token", said)
+
+    def test_another_installation(self):
+        self.refused(self.app(installationId=43), "check repository.auth.githubApp.installationId")
+
+    def test_no_key_at_all(self):
+        self.key.write_text("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n")
+        self.refused(self.app(), "is not an RSA private key in PEM", "githubApp.privateKeyFile")
+
+    def test_an_authority_that_is_not_known(self):
+        repository = self.app() | {"url": f"http://127.0.0.1:{self.asks_for_a_token()}/repo.git"}
+        del repository["caFile"]
+        self.refused(repository, "the server's certificate is not trusted", "repository.caFile")
+
+    def test_a_silent_api(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        api = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        said = self.refused(self.app(apiUrl=api) | {"timeout": "3s"}, "no answer within 3s")
+        self.assertIn(f"ask {api} for a token", said)
+        self.assertLess(self.took, 10)
+
+    def asks_for_a_token(self):
+        class Git(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic realm=git")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Git)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
 
 
 class Ssh(Case):

@@ -22,7 +22,8 @@ use thiserror::Error;
 pub use cron::{CronError, CronSchedule};
 
 use crate::domain::{
-    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, Mode, ProxyChoice, RepositoryUrl, Target,
+    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, GithubApp, Mode, ProxyChoice, RepositoryUrl,
+    Target,
 };
 use crate::notify::{ReceiverKind, Subscription};
 use faults::Faults;
@@ -99,6 +100,8 @@ pub struct Auth {
     pub username_file: Option<PathBuf>,
     /// Token or password for https.
     pub token_file: Option<PathBuf>,
+    /// The installation of a GitHub App for https, in place of user name and token.
+    pub github_app: Option<GithubApp>,
     /// Private key for ssh.
     pub ssh_key_file: Option<PathBuf>,
     /// Host keys to trust for ssh.

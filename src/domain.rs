@@ -8,6 +8,7 @@ mod address;
 mod artifact;
 mod desired;
 mod endpoint;
+mod github;
 mod line;
 mod name;
 mod observed;
@@ -28,6 +29,7 @@ pub use desired::{
     DesiredArtifact, DesiredFunction, DesiredState, Fault, FaultReason, FaultyFunction, Target, TargetFailure,
 };
 pub use endpoint::{EndpointUrl, EndpointUrlError};
+pub use github::{GithubApp, GithubAppId, GithubAppIdError};
 pub use line::{is_obeyed, one_line};
 pub use name::{
     AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, NameError, Region, RevisionId,

@@ -206,7 +206,9 @@ class EveryCase(unittest.TestCase):
             objects = render(values)
             config = yaml.safe_load(configuration(objects))
             repository = config["repository"]
-            files = [*repository.get("auth", {}).values(), repository["cacheDir"]]
+            auth = repository.get("auth", {})
+            files = [value for key, value in {**auth, **auth.get("githubApp", {})}.items() if key.endswith("File")]
+            files += [repository["cacheDir"]]
             for webhook in config.get("webhooks", {}).values():
                 files += webhook.values()
             files += [config["http"]["tokenFile"]] if "tokenFile" in config.get("http", {}) else []

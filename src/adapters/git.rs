@@ -3,6 +3,7 @@
 
 mod child;
 mod error;
+mod github;
 mod known_hosts;
 mod local;
 mod loose;
@@ -26,10 +27,11 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::clock::SystemClock;
-use crate::domain::{BlobId, BranchName, CommitId, ForcePush, RepositoryUrl, SourceTree};
+use crate::domain::{BlobId, BranchName, CommitId, ForcePush, GithubApp, RepositoryUrl, Secret, SourceTree};
 use crate::ports::{Clock as _, DesiredSource, PortError, PortErrorKind};
-use child::{Children, Done};
+use child::{Children, Deadline, Done};
 pub use child::{WORKER_COMMAND, own_program};
+use github::Tokens;
 use mirror::Place;
 pub use proxy::GitProxy;
 use remote::Remote;
@@ -47,7 +49,9 @@ pub struct GitSettings {
     pub branch: BranchName,
     /// Files with credentials, read anew for each connection, so that they may be rotated.
     pub auth: GitAuth,
-    /// Which proxy leads to the repository over https.
+    /// The GitHub App as whose installation the repository is read over https, in place of a token file.
+    pub github_app: Option<GithubApp>,
+    /// Which proxy leads to the repository over https, and to the API that makes the App's tokens.
     pub proxy: GitProxy,
     /// PEM file with authorities to trust beside the system's, read anew for each connection.
     pub ca_file: Option<PathBuf>,
@@ -71,6 +75,7 @@ impl GitSettings {
             url,
             branch,
             auth: GitAuth::default(),
+            github_app: None,
             proxy: GitProxy::default(),
             ca_file: None,
             timeout: Duration::from_mins(1),
@@ -104,7 +109,9 @@ pub struct GitAuth {
 /// Every operation runs in a child process, one at a time, and ends at the deadline whatever the server does.
 #[derive(Debug)]
 pub struct GitSource {
-    snapshots: Snapshots,
+    /// Boxed, as is the App: a daemon's futures hold its source more than once.
+    snapshots: Box<Snapshots>,
+    tokens: Option<Box<Tokens>>,
     timeout: Duration,
     children: Children,
     known: Mutex<Known>,
@@ -140,19 +147,21 @@ impl GitSource {
             Store::Mirror(place) => Some(place.home()),
         };
         Ok(Self {
-            snapshots: Snapshots {
+            snapshots: Box::new(Snapshots {
                 store,
                 remote: Remote {
                     url: settings.url,
                     branch: settings.branch,
                     auth: settings.auth,
+                    token: None,
                     proxy: settings.proxy,
                     ca_file: settings.ca_file,
                     home,
                 },
                 force_push: settings.force_push,
                 verify: settings.verify,
-            },
+            }),
+            tokens: settings.github_app.map(|app| Box::new(Tokens::new(app))),
             timeout: settings.timeout,
             children: Children::new(settings.program),
             known: Mutex::default(),
@@ -160,15 +169,46 @@ impl GitSource {
         })
     }
 
+    /// Has a child do one thing for which it may have to ask the server. Where that asks for a token of the GitHub App,
+    /// or takes the one that is held no longer, a token is made, and a second child goes on with it.
+    fn run_remotely(&self, what: &'static str, operation: Operation) -> BoxFuture<'_, Result<Done, PortError>> {
+        let deadline = Deadline::after(self.timeout);
+        let Some(tokens) = &self.tokens else {
+            return self.run(what, operation, None, deadline);
+        };
+        Box::pin(async move {
+            let held = tokens.held(SystemClock.now());
+            let done = self.run(what, operation.clone(), held, deadline).await;
+            if !done
+                .as_ref()
+                .is_err_and(|error| error.kind == PortErrorKind::Credentials)
+            {
+                return done;
+            }
+            let minting = tokens.mint(SystemClock.now(), &self.snapshots.remote);
+            let late = |rest: String| tokens.error(PortErrorKind::Unknown, format!("no answer {rest}"));
+            let token = deadline.hold(minting, late).await??;
+            self.run(what, operation, Some(token), deadline).await
+        })
+    }
+
     /// Has a child do one thing. Boxed, as it holds a process with its pipes and everything that it is told.
-    fn run(&self, what: &str, operation: Operation) -> BoxFuture<'_, Result<Done, PortError>> {
+    fn run(
+        &self,
+        what: &str,
+        operation: Operation,
+        token: Option<Secret>,
+        deadline: Deadline,
+    ) -> BoxFuture<'_, Result<Done, PortError>> {
         let what = self.operation(what);
+        let mut snapshots = Snapshots::clone(&self.snapshots);
+        snapshots.remote.token = token;
         let request = Request {
-            snapshots: self.snapshots.clone(),
+            snapshots,
             operation,
             now: SystemClock.now(),
         };
-        Box::pin(async move { self.children.run(&what, self.timeout, &request).await })
+        Box::pin(async move { self.children.run(&what, deadline, &request).await })
     }
 
     fn operation(&self, what: &str) -> String {
@@ -190,7 +230,7 @@ impl GitSource {
 impl DesiredSource for GitSource {
     async fn head(&self) -> Result<Option<CommitId>, PortError> {
         const WHAT: &str = "list";
-        let Answer::Head(head) = self.run(WHAT, Operation::Head).await?.answer else {
+        let Answer::Head(head) = self.run_remotely(WHAT, Operation::Head).await?.answer else {
             return Err(self.malformed(WHAT));
         };
         head.parse().map(Some).map_err(|_| self.malformed(WHAT))
@@ -203,7 +243,7 @@ impl DesiredSource for GitSource {
             paths: paths.to_vec(),
             known: self.known().clone(),
         };
-        let Answer::Tree { commit, tree } = self.run(WHAT, operation).await?.answer else {
+        let Answer::Tree { commit, tree } = self.run_remotely(WHAT, operation).await?.answer else {
             return Err(self.malformed(WHAT));
         };
         *self.known() = Known {
@@ -219,7 +259,12 @@ impl DesiredSource for GitSource {
             return Ok(Vec::new());
         }
         let done = self
-            .run(WHAT, Operation::Contents(blobs.to_vec()))
+            .run(
+                WHAT,
+                Operation::Contents(blobs.to_vec()),
+                None,
+                Deadline::after(self.timeout),
+            )
             .await
             .inspect_err(|error| {
                 // What was listed is not there: the next tree is read from a new mirror.

@@ -8,9 +8,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -47,6 +48,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// How long the server asks to be left alone, where it says so in seconds.
     pub(super) retry_after: Option<Duration>,
+    /// When the server says that it answered.
+    pub(super) date: Option<DateTime<Utc>>,
     pub(super) body: Bytes,
 }
 
@@ -173,12 +176,14 @@ impl Web {
 
     async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
         let response = self.client.request(request).await.map_err(|error| classify(&error))?;
-        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let status = response.status();
+        let (retry_after, date) = (retry_after(response.headers()), date(response.headers()));
         // An answer that is too long says nothing more; its status does.
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
         Ok(Answer {
             status,
             retry_after,
+            date,
             body: body.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
         })
     }
@@ -209,6 +214,12 @@ fn below<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
+}
+
+/// Reads when the server says that it answered (RFC 9110, section 6.6.1).
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
 }
 
 /// Reads how many seconds the server asks for; dates, which it may also send, are rare and not worth a clock.

@@ -156,6 +156,7 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
             ssh_key_file: repository.auth.ssh_key_file,
             known_hosts_file: repository.auth.known_hosts_file,
         },
+        github_app: repository.auth.github_app,
         proxy: GitProxy {
             choice: repository.proxy,
             credentials_file: repository.proxy_credentials_file,

@@ -21,7 +21,7 @@ use super::loose::{Loose, kind};
 use super::place::FieldPath;
 use super::raw::{RawConfig, RawHttp, RawLimits, RawLog, RawLogFormat, RawLogLevel, RawMode, RawSchedule};
 use super::{Config, Http, Limits, Log, LogFormat, LogLevel, Schedule};
-use crate::domain::{ChangeLimit, Mode, TargetName};
+use crate::domain::{ChangeLimit, EndpointUrl, Mode, TargetName};
 
 /// Remedy for a text that YAML reads as something else, such as `account: 111111111111`.
 const QUOTE: &str = "put it in quotes";
@@ -158,6 +158,18 @@ where
         Some(raw) => parse(&faults.take(path, Some(raw), QUOTE)?, path, faults),
         None => parse(default, path, faults),
     }
+}
+
+/// A token goes over an encrypted connection, or stays on this machine.
+fn encrypted(url: EndpointUrl, path: &FieldPath, faults: &mut Faults<'_>) -> Option<EndpointUrl> {
+    if url.as_str().starts_with("https://") || url.is_loopback() {
+        return Some(url);
+    }
+    faults.add(
+        path,
+        "not encrypted, so that everybody on the way could read the token: write https://",
+    );
+    None
 }
 
 /// Reads the path of a file or folder on this machine.

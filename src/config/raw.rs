@@ -74,20 +74,38 @@ pub(super) struct RawRepository {
 /// Credentials for the repository.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the keys of the file say that secrets are in files"
-)]
 pub(super) struct RawAuth {
     /// File with the user name for https, beside `tokenFile`. By default the user is `x-access-token`, which
     /// GitHub, GitLab and others take with any token.
     pub(super) username_file: Option<Loose<String>>,
     /// File with the token or password for https.
     pub(super) token_file: Option<Loose<String>>,
+    /// The installation of a GitHub App, in place of `tokenFile`: tokens are made with the App's private key.
+    pub(super) github_app: Option<Loose<RawGithubApp>>,
     /// File with the private key for ssh, without a passphrase.
     pub(super) ssh_key_file: Option<Loose<String>>,
     /// File with the host keys to trust for ssh, as `ssh-keyscan` prints them. A key that is not in it is refused.
     pub(super) known_hosts_file: Option<Loose<String>>,
+}
+
+/// The installation of a GitHub App.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawGithubApp {
+    /// The App ID, or the Client ID.
+    #[schemars(required, with = "Option<serde_json::Value>")]
+    #[schemars(extend("type" = ["string", "integer"]))]
+    pub(super) app_id: Option<Value>,
+    /// The installation's id: the number at the end of the address of its settings.
+    #[schemars(required, with = "Option<serde_json::Value>")]
+    #[schemars(extend("type" = ["string", "integer"], "pattern" = "^[0-9]+$"))]
+    pub(super) installation_id: Option<Value>,
+    /// PEM file with a private key of the App, read anew for each token.
+    #[schemars(required)]
+    pub(super) private_key_file: Option<Loose<String>>,
+    /// Where the REST API answers. By default that of the repository's host: `https://api.github.com`, or
+    /// `https://HOST/api/v3` of a GitHub Enterprise Server.
+    pub(super) api_url: Option<Loose<String>>,
 }
 
 /// Who may sign commits. At least one of the two.

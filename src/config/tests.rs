@@ -282,6 +282,47 @@ fn a_proxy_is_for_https_and_its_credentials_for_a_proxy() {
 }
 
 #[test]
+fn a_github_app_has_its_ids_and_its_key() {
+    let app = "githubApp: {appId: 123456, installationId: '42', privateKeyFile: key.pem}";
+    let of = |url: &str, auth: &str| format!("{LEAST}repository: {{url: '{url}', auth: {{{auth}}}}}\n");
+    let found = parse(&of("https://github.com/a/b.git", app))
+        .repository
+        .unwrap()
+        .auth
+        .github_app
+        .unwrap();
+    assert_eq!(found.app_id, "123456".parse().unwrap());
+    assert_eq!(found.installation_id.get(), 42);
+    assert_eq!(found.private_key_file, Path::new("/etc/pinfold/key.pem"));
+    assert_eq!(found.api_url.as_str(), "https://api.github.com");
+
+    let enterprise = app.replace("key.pem", "key.pem, apiUrl: 'https://api.example/v3/'");
+    let found = parse(&of("https://h/a/b.git", &enterprise))
+        .repository
+        .unwrap()
+        .auth
+        .github_app
+        .unwrap();
+    assert_eq!(found.api_url.as_str(), "https://api.example/v3");
+
+    let faults = faults(&of("https://h/x", "githubApp: {appId: [1], installationId: main}"));
+    for words in [
+        "githubApp.appId: write the App ID or the Client ID",
+        "githubApp.installationId: write the number",
+        "githubApp.privateKeyFile: missing",
+    ] {
+        assert!(faults.contains(words), "{words}: {faults}");
+    }
+    let plain = app.replace("key.pem", "key.pem, apiUrl: 'http://api.example'");
+    assert!(super::tests::faults(&of("https://h/x", &plain)).contains("githubApp.apiUrl: not encrypted"));
+    let both = format!("tokenFile: t, {app}");
+    assert!(super::tests::faults(&of("https://h/x", &both)).contains("keep one of the two"));
+    assert!(super::tests::faults(&of("/srv/x", app)).contains("githubApp: only for https"));
+    let zero = app.replace("'42'", "0");
+    assert!(super::tests::faults(&of("https://h/x", &zero)).contains("installationId: write the number"));
+}
+
+#[test]
 fn credentials_belong_to_the_transport() {
     let of = |repository: &str| faults_of(&format!("repository: {repository}\n"));
     assert!(of("{url: 'git@h:x'}").contains("ssh needs `repository.auth.sshKeyFile`"));
@@ -441,7 +482,7 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 71, "fields in the schema");
+    assert_eq!(seen, 76, "fields in the schema");
 }
 
 /// Faults of a receiver that has these keys.

@@ -109,6 +109,13 @@ impl RepositoryUrl {
         &self.transport
     }
 
+    /// Returns the last part of the path, without `.git`: the repository's name on its host.
+    pub fn name(&self) -> &str {
+        let path = self.text.trim_end_matches('/');
+        let name = path.rsplit(['/', ':']).next().unwrap_or(path);
+        name.strip_suffix(".git").unwrap_or(name)
+    }
+
     /// Returns the folder of a repository on this machine.
     pub fn local_path(&self) -> Option<PathBuf> {
         match self.transport {
@@ -409,6 +416,18 @@ mod tests {
             "file:///a%00b".parse::<RepositoryUrl>(),
             Err(RepositoryUrlError::Characters)
         );
+    }
+
+    #[test]
+    fn a_repository_has_a_name() {
+        for url in [
+            "https://h/acme/versions.git",
+            "https://h/acme/versions/",
+            "git@h:versions.git",
+            "versions",
+        ] {
+            assert_eq!(url.parse::<RepositoryUrl>().unwrap().name(), "versions", "{url}");
+        }
     }
 
     #[test]

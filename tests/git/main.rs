@@ -8,6 +8,7 @@
 
 mod children;
 mod disk;
+mod github_app;
 mod origin;
 mod servers;
 mod smart_http;

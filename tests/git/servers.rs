@@ -11,7 +11,9 @@ use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
 use pinfold::ports::{DesiredSource as _, PortError, PortErrorKind};
 use tempfile::TempDir;
 
-use crate::origin::settings;
+use crate::ALL;
+use crate::origin::{Origin, settings};
+use crate::smart_http::Server;
 
 /// Answers every request in the same way, and hands out what was asked.
 fn serve(status: &'static str) -> (String, Receiver<String>) {
@@ -72,6 +74,23 @@ async fn g04_a_refused_token_is_offered_once_and_never_shown() {
         .collect();
     // x-access-token:hunter2
     assert_eq!(offered, ["Authorization: Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg=="]);
+}
+
+#[tokio::test]
+async fn a_token_is_offered_anew_where_the_whole_history_has_to_be_fetched() {
+    // This server sends no head without its history, so that two connections are needed, each with the token.
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "a")], &[]);
+    let server = Server::start(&origin.path());
+    server.ask_for("hunter2");
+    let (_folder, auth) = token();
+    let source = GitSource::new(GitSettings {
+        auth,
+        ..settings(&server.url)
+    })
+    .unwrap();
+    let tree = source.tree(None, ALL).await.unwrap();
+    assert_eq!(tree.entries.len(), 1);
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use git2::{Buf, Oid, Repository};
 
 /// What the server does.
@@ -26,6 +28,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     manner: Arc<AtomicUsize>,
     packs: Arc<AtomicUsize>,
+    /// What `Authorization` has to be, where it has to be anything.
+    asks_for: Arc<Mutex<Option<String>>>,
 }
 
 impl Server {
@@ -36,8 +40,10 @@ impl Server {
             url: format!("http://{}/repo.git", listener.local_addr().unwrap()),
             manner: Arc::new(AtomicUsize::new(0)),
             packs: Arc::new(AtomicUsize::new(0)),
+            asks_for: Arc::default(),
         };
         let (manner, packs, repository) = (server.manner.clone(), server.packs.clone(), repository.to_owned());
+        let asks_for = server.asks_for.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let manner = match manner.load(Ordering::SeqCst) {
@@ -45,7 +51,8 @@ impl Server {
                     1 => Manner::Down,
                     _ => Manner::Truncating,
                 };
-                answer(stream, Path::new(&repository), manner, &packs);
+                let asked = asks_for.lock().unwrap().clone();
+                answer(stream, Path::new(&repository), manner, asked.as_deref(), &packs);
             }
         });
         server
@@ -55,18 +62,33 @@ impl Server {
         self.manner.store(manner as usize, Ordering::SeqCst);
     }
 
+    /// Lets nobody in but with this token, from now on.
+    pub(crate) fn ask_for(&self, token: &str) {
+        let credentials = STANDARD.encode(format!("x-access-token:{token}"));
+        *self.asks_for.lock().unwrap() = Some(format!("Authorization: Basic {credentials}\r\n"));
+    }
+
     /// How many packs were sent.
     pub(crate) fn packs(&self) -> usize {
         self.packs.load(Ordering::SeqCst)
     }
 }
 
-fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, packs: &AtomicUsize) {
+fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, asked: Option<&str>, packs: &AtomicUsize) {
     let Some((head, body)) = request(&mut stream) else {
         return;
     };
     if manner == Manner::Down {
         respond(&mut stream, "503 Service Unavailable", "text/plain", b"");
+        return;
+    }
+    if asked.is_some_and(|asked| !head.contains(asked)) {
+        respond(
+            &mut stream,
+            "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"",
+            "text/plain",
+            b"",
+        );
         return;
     }
     let repository = Repository::open_bare(repository).unwrap();
@@ -88,7 +110,8 @@ fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, packs: &Atom
     }
 }
 
-fn request(stream: &mut TcpStream) -> Option<(String, String)> {
+/// Reads a request: its head, and its body.
+pub(crate) fn request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -106,7 +129,7 @@ fn request(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
-fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) {
+pub(crate) fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) {
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");

@@ -57,6 +57,36 @@ pub fn own_program() -> io::Result<PathBuf> {
     env::current_exe()
 }
 
+/// When an operation has to be over, and how much time it had.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    end: Instant,
+    time: Duration,
+}
+
+impl Deadline {
+    pub(super) fn after(time: Duration) -> Self {
+        Self {
+            end: Instant::now() + time,
+            time,
+        }
+    }
+
+    /// Waits for something until then. `late` makes the error of what did not happen.
+    pub(super) async fn hold<T>(
+        self,
+        something: impl Future<Output = T>,
+        late: impl FnOnce(String) -> PortError,
+    ) -> Result<T, PortError> {
+        timeout_at(self.end, something).await.map_err(|_| {
+            let time = humantime::format_duration(self.time);
+            late(format!(
+                "within {time}: is the server well? `repository.timeout` gives it more time"
+            ))
+        })
+    }
+}
+
 /// Starts children, one at a time.
 #[derive(Debug)]
 pub(super) struct Children {
@@ -79,39 +109,34 @@ impl Children {
         }
     }
 
-    /// Has a child do the work and waits for it, for `time` at most, waiting for its turn included. A child that is
+    /// Has a child do the work and waits for it until the deadline, waiting for its turn included. A child that is
     /// not done by then is killed, and so is one that nobody waits for any more.
     ///
     /// # Errors
     ///
     /// What the child says, that it ended without an answer, or that the time is up.
-    pub(super) async fn run(&self, operation: &str, time: Duration, request: &Request) -> Result<Done, PortError> {
-        let end = Instant::now() + time;
-        let late = |what: &str| {
-            let time = humantime::format_duration(time);
-            let message = format!("{what} within {time}: is the server well? `repository.timeout` gives it more time");
-            PortError::new(PortErrorKind::Unknown, operation, message)
-        };
+    pub(super) async fn run(&self, operation: &str, deadline: Deadline, request: &Request) -> Result<Done, PortError> {
+        let late = |what: &str, rest: &str| PortError::new(PortErrorKind::Unknown, operation, format!("{what} {rest}"));
         let failed = |error: &io::Error| {
             let message = format!("no child process for Git: {error}");
             PortError::new(PortErrorKind::Unknown, operation, message)
         };
-        let _turn = timeout_at(end, self.turn.lock())
-            .await
-            .map_err(|_| late("earlier operations did not end"))?;
+        let late_turn = |rest: String| late("earlier operations did not end", &rest);
+        let _turn = deadline.hold(self.turn.lock(), late_turn).await?;
         let frame = wire::request(request).map_err(|error| failed(&error))?;
         let mut child = self.start().map_err(|error| failed(&error))?;
-        match timeout_at(end, talk(&mut child, &frame)).await {
+        let late_answer = |rest: String| late("no answer", &rest);
+        match deadline.hold(talk(&mut child, &frame), late_answer).await {
             Ok(Ok(Done {
                 answer: Answer::Failed(error),
                 ..
             })) => Err(error),
             Ok(Ok(done)) => Ok(done),
             Ok(Err(Silent { status, complaint })) => Err(ended(operation, status, &complaint)),
-            Err(_) => {
+            Err(late) => {
                 // Killed and waited for, so that the next one finds nothing of it.
                 child.kill().await.ok();
-                Err(late("no answer"))
+                Err(late)
             }
         }
     }

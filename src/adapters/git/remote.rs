@@ -48,6 +48,9 @@ pub(super) struct Remote {
     pub(super) branch: BranchName,
     /// Files with credentials.
     pub(super) auth: GitAuth,
+    /// A token that was made for this operation, in place of a file.
+    #[serde(with = "wire::optional_secret")]
+    pub(super) token: Option<Secret>,
     /// Which proxy leads there over https.
     pub(super) proxy: GitProxy,
     /// PEM file with authorities to trust beside the system's.
@@ -64,6 +67,8 @@ pub(super) struct FetchError {
     pub(super) error: PortError,
     /// Whether our own mirror could be the cause, so that a new one might help.
     pub(super) mirror_suspect: bool,
+    /// Whether the server sends no head without its history.
+    not_shallow: bool,
 }
 
 impl Remote {
@@ -100,9 +105,20 @@ impl Remote {
 
     /// Brings the branch into the mirror.
     pub(super) fn fetch(&self, mirror: &Repository, history: History) -> Result<(), FetchError> {
-        let operation = format!("fetch {}", self.url);
+        self.prepare_known_hosts(true);
+        match history {
+            History::Head => match self.fetch_once(mirror, 1) {
+                Err(failed) if failed.not_shallow => self.fetch_once(mirror, WHOLE),
+                other => other,
+            },
+            History::Whole => self.fetch_once(mirror, WHOLE),
+        }
+    }
+
+    /// Brings so many commits of the branch, over a connection of its own, with credentials that were not offered yet.
+    fn fetch_once(&self, mirror: &Repository, depth: i32) -> Result<(), FetchError> {
         let session = Session::new(self);
-        let fetch = |depth| -> Result<(), Error> {
+        let fetch = || -> Result<(), Error> {
             let mut options = FetchOptions::new();
             options
                 .depth(depth)
@@ -116,17 +132,10 @@ impl Remote {
             let mut remote = mirror.remote_anonymous(self.url.as_str())?;
             remote.fetch(&[refspec], Some(&mut options), None)
         };
-        self.prepare_known_hosts(true);
-        let fetched = match history {
-            History::Head => match fetch(1) {
-                Err(error) if error.message().contains(NOT_SHALLOW) => fetch(WHOLE),
-                other => other,
-            },
-            History::Whole => fetch(WHOLE),
-        };
-        fetched.map_err(|error| FetchError {
+        fetch().map_err(|error| FetchError {
             mirror_suspect: !session.refused() && !error::is_of_the_network(&error),
-            error: session.error(&operation, &error),
+            not_shallow: error.message().contains(NOT_SHALLOW),
+            error: session.error(&format!("fetch {}", self.url), &error),
         })
     }
 
@@ -256,19 +265,23 @@ impl<'a> Session<'a> {
                     "the server asks for a key: set repository.auth.sshKeyFile",
                 )
             })?;
-            self.only_once(file)?;
+            self.only_once(&content_of(file))?;
             // Readers of PEM want the line break at the end.
             let key = format!("{}\n", self.read_secret(file)?.reveal());
             return Cred::ssh_key_from_memory(user.unwrap_or(DEFAULT_SSH_USER), None, &key, None);
         }
         if !ssh && allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+            if let Some(token) = &self.remote.token {
+                self.only_once("the token of the GitHub App: may its installation read this repository?")?;
+                return Cred::userpass_plaintext(DEFAULT_USER, token.reveal());
+            }
             let file = auth.token_file.as_ref().ok_or_else(|| {
                 self.refuse(
                     K::Credentials,
                     "the server asks for credentials: set repository.auth.tokenFile",
                 )
             })?;
-            self.only_once(file)?;
+            self.only_once(&content_of(file))?;
             let user = match &auth.username_file {
                 Some(file) => self.read_secret(file)?,
                 None => Secret::new(DEFAULT_USER),
@@ -282,12 +295,9 @@ impl<'a> Session<'a> {
     }
 
     /// Refuses to offer a credential that was refused already: some servers lock an account for less.
-    fn only_once(&self, file: &Path) -> Result<(), Error> {
+    fn only_once(&self, what: &str) -> Result<(), Error> {
         if self.offered.replace(true) {
-            let message = format!(
-                "the server refused what is in {}: check it and its rights",
-                file.display()
-            );
+            let message = format!("the server refused {what}");
             return Err(self.refuse(PortErrorKind::Credentials, message));
         }
         Ok(())
@@ -340,6 +350,11 @@ impl<'a> Session<'a> {
             ))),
         }
     }
+}
+
+/// Names a credential by its file.
+fn content_of(file: &Path) -> String {
+    format!("what is in {}: check it and its rights", file.display())
 }
 
 /// Reads a small text file. The error names the file, never its content.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::snapshot::Snapshots;
-use crate::domain::{BlobId, EntryKind, ForcePush, ProxyChoice, ProxyUrl, SourceEntry, SourceTree, Timestamp};
+use crate::domain::{BlobId, EntryKind, ForcePush, ProxyChoice, ProxyUrl, Secret, SourceEntry, SourceTree, Timestamp};
 use crate::ports::{PortError, PortErrorKind};
 
 /// Most bytes of one message: the list of a tree at all its bounds, with long paths, is half of that.
@@ -30,7 +30,7 @@ pub(super) struct Request {
 }
 
 /// What the child can do.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Operation {
     /// Ask for the head of the branch.
     Head,
@@ -197,6 +197,20 @@ pub(super) mod optional_path {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<OsString>::deserialize(from)?.map(PathBuf::from))
+    }
+}
+
+/// A secret that may be there. It goes over the pipe to the child alone.
+pub(super) mod optional_secret {
+    use super::{Deserialize, Deserializer, Secret, Serialize as _, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+    pub(in super::super) fn serialize<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+        secret.as_ref().map(Secret::reveal).serialize(to)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map(Secret::new))
     }
 }
 

@@ -246,6 +246,7 @@ fn an_answer_says_whether_to_try_again() {
         let answer = Answer {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: retry_after.map(Duration::from_secs),
+            date: None,
             body: Bytes::from_static(body.as_bytes()),
         };
         judge(Ok(answer)).map_err(|error| (error.retry, error.to_string()))

@@ -219,6 +219,14 @@ async fn a_proxy_that_lets_nobody_through_is_told_from_a_host_that_is_away() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_silent_is_left_in_time() {
+    let (silent, address) = listener().await;
+    let web = Web::through(None, &Proxy::Direct).unwrap();
+    assert_eq!(get(&web, address.port()).await, Err(NoAnswer::Timeout));
+    drop(silent);
+}
+
 #[test]
 fn a_file_of_authorities_that_is_none_is_named() {
     let mut file = NamedTempFile::new().unwrap();

@@ -8,7 +8,7 @@ use super::super::loose::Loose;
 use super::super::place::FieldPath;
 use super::super::raw::{RawEventKind, RawNotifications, RawReceiver, RawReceiverKind, RawSeverity};
 use super::super::{Notifications, Receiver, TargetConfig};
-use super::{ListHints, QUOTE, SECTION, local_path, optional, parse};
+use super::{ListHints, QUOTE, SECTION, encrypted, local_path, optional, parse};
 use crate::domain::{EndpointUrl, FunctionGlob, TargetName};
 use crate::notify::{EventKind, Forge, ForgeKind, ReceiverKind, Rule, Severity, Subscription};
 
@@ -174,18 +174,6 @@ fn rule(
         functions: functions?,
         min_severity: min_severity?,
     })
-}
-
-/// A token goes over an encrypted connection, or stays on this machine.
-fn encrypted(url: EndpointUrl, path: &FieldPath, faults: &mut Faults<'_>) -> Option<EndpointUrl> {
-    if url.as_str().starts_with("https://") || url.is_loopback() {
-        return Some(url);
-    }
-    faults.add(
-        path,
-        "not encrypted, so that everybody on the way could read the token: write https://",
-    );
-    None
 }
 
 /// Reads the path of a repository on a forge, of characters that need no encoding in a URL.

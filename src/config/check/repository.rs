@@ -1,15 +1,18 @@
 //! Checks `repository`: the URL, what belongs to its transport, and the time it may take. Connects to nothing.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde_yaml::Value;
 
 use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
-use super::super::raw::{RawAuth, RawForcePush, RawRepository, RawVerify};
+use super::super::raw::{RawAuth, RawForcePush, RawGithubApp, RawRepository, RawVerify};
 use super::super::{Auth, Repository, Verify};
-use super::{QUOTE, SECTION, local_path, or_default, parse, section};
-use crate::domain::{ForcePush, ProxyChoice, RepositoryUrl, Transport};
+use super::{QUOTE, SECTION, encrypted, local_path, optional, or_default, parse, section};
+use crate::domain::{EndpointUrl, ForcePush, GithubApp, ProxyChoice, RepositoryUrl, Transport};
 
 /// Time for one fetch where the file names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -118,11 +121,15 @@ fn auth(
     let raw = section(raw, path, faults)?;
     let username_file = local_path(raw.username_file, base, &path.key("usernameFile"), faults);
     let token_file = local_path(raw.token_file, base, &path.key("tokenFile"), faults);
+    let app = raw
+        .github_app
+        .map(|app| github_app(app, url, base, &path.key("githubApp"), faults));
     let ssh_key_file = local_path(raw.ssh_key_file, base, &path.key("sshKeyFile"), faults);
     let known_hosts_file = local_path(raw.known_hosts_file, base, &path.key("knownHostsFile"), faults);
     let auth = Auth {
         username_file: username_file?,
         token_file: token_file?,
+        github_app: app.map_or(Some(None), |app| app.map(Some))?,
         ssh_key_file: ssh_key_file?,
         known_hosts_file: known_hosts_file?,
     };
@@ -139,7 +146,10 @@ fn auth(
                     "only for ssh, and the URL is not: remove it, or write an ssh:// URL",
                 );
             }
-            if auth.username_file.is_some() && auth.token_file.is_none() {
+            let token = auth.token_file.is_some() || auth.username_file.is_some();
+            if auth.github_app.is_some() && token {
+                faults.add(path, "both a GitHub App and a token or user name: keep one of the two");
+            } else if auth.username_file.is_some() && auth.token_file.is_none() {
                 faults.add(path, "a user name without a token: add `tokenFile`");
             }
         }
@@ -171,6 +181,67 @@ fn auth(
         }
     }
     Some(auth)
+}
+
+/// Checks the installation of a GitHub App.
+fn github_app(
+    raw: Loose<RawGithubApp>,
+    url: Option<&RepositoryUrl>,
+    base: &Path,
+    path: &FieldPath,
+    faults: &mut Faults<'_>,
+) -> Option<GithubApp> {
+    let raw = faults.take(path, Some(raw), SECTION)?;
+    let app_id = id(
+        raw.app_id,
+        &path.key("appId"),
+        "write the App ID or the Client ID, as the App's settings show them",
+        faults,
+    );
+    let hint = "write the number at the end of the address of the installation's settings";
+    let installation_id = id(raw.installation_id, &path.key("installationId"), hint, faults);
+    let key = path.key("privateKeyFile");
+    if raw.private_key_file.is_none() {
+        faults.add(
+            &key,
+            "missing: write the path of a private key of the App, as GitHub hands it out",
+        );
+    }
+    let private_key_file = local_path(raw.private_key_file, base, &key, faults);
+    let api_url = match raw.api_url {
+        Some(raw) => optional::<EndpointUrl>(Some(raw), &path.key("apiUrl"), faults)
+            .flatten()
+            .and_then(|url| encrypted(url, &path.key("apiUrl"), faults)),
+        None => url.and_then(GithubApp::api_of),
+    };
+    let over_http = matches!(url?.transport(), Transport::Https { .. } | Transport::Http { .. });
+    if !over_http {
+        faults.add(
+            path,
+            "only for https, and the URL is not: remove it, or write an https:// URL",
+        );
+        return None;
+    }
+    Some(GithubApp {
+        app_id: app_id?,
+        installation_id: installation_id?,
+        private_key_file: private_key_file??,
+        api_url: api_url?,
+    })
+}
+
+/// Reads an id, which YAML takes for a number where it is one.
+fn id<T: FromStr>(raw: Option<Value>, path: &FieldPath, hint: &str, faults: &mut Faults<'_>) -> Option<T> {
+    let text = match raw {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        None | Some(Value::Null | Value::Bool(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_)) => None,
+    };
+    let id = text.and_then(|text| text.parse().ok());
+    if id.is_none() {
+        faults.add(path, hint);
+    }
+    id
 }
 
 /// Checks who may sign. A section that names nobody would let nothing through, which nobody means.
