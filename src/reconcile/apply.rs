@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::execute::Execution;
 use super::observe::tell_unreadable;
-use super::pass::{Engine, FEW, PassPolicy, Scope, Seen, narrow};
+use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
 use super::wave::Wave;
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
@@ -126,7 +126,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     ) -> Plan {
         // After a large wave, what went well is looked at from GetFunction's own quota: the weights that it does not show
         // were cleared by the very writes that moved the aliases, and the next sweep reads the rest.
-        let whole = |key: &FunctionKey| keys.len() <= FEW || again.contains(key);
+        let whole = |key: &FunctionKey| keys.len() <= self.small_wave || again.contains(key);
         let read: Vec<_> = futures::stream::iter(keys)
             .filter_map(|key| async move { self.targets.get(&key.target).map(|ports| (key, ports)) })
             .map(|(key, ports)| async move {

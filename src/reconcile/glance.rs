@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::observe::Observer;
+use super::observe::{Depth, Observer};
 use crate::domain::{
     AliasName, FunctionKey, FunctionVersion, ObservedAlias, ObservedFunction, ObservedState, PublishedVersion,
     RevisionId, Routing, VersionState,
@@ -25,7 +25,8 @@ impl Observer {
     /// say whether `$LATEST` is as it was, one more.
     ///
     /// A function of which nothing is known is looked at for the first time. That tells its hashes and which versions its
-    /// aliases run, and neither weights nor guards, so that nothing can be written from it.
+    /// aliases run, and neither weights nor guards, so that nothing can be written from it. One whose weights could not be
+    /// read is read whole: it stays unreadable until they can.
     pub(super) async fn glance<L: LambdaRead>(
         &self,
         key: &FunctionKey,
@@ -33,20 +34,22 @@ impl Observer {
         listed: bool,
         lambda: &L,
     ) -> Glance {
-        let result = match self.remembered(key) {
-            Some(ObservedState::Found(known)) => self.compare(key, &known, aliases, listed, lambda).await,
-            Some(ObservedState::Missing) if listed => Ok(Glance::Same),
-            Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => {
-                self.first(key, aliases, lambda).await.map(|state| {
+        let look = async {
+            match self.remembered(key) {
+                Some(ObservedState::Found(known)) => self.compare(key, &known, aliases, listed, lambda).await,
+                Some(ObservedState::Missing) if listed => Ok(Glance::Same),
+                Some(ObservedState::Unreadable(_)) if self.has_lost_weights(key) => {
+                    self.function(key, lambda).await;
+                    Ok(Glance::Same)
+                }
+                Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => {
+                    let state = self.first(key, aliases, lambda).await?;
                     self.remember(key, state);
-                    Glance::Same
-                })
+                    Ok(Glance::Same)
+                }
             }
         };
-        result.unwrap_or_else(|error| {
-            self.lose_sight_of(key, &error);
-            Glance::Same
-        })
+        self.glanced(key, Depth::Glance, look).await
     }
 
     async fn compare<L: LambdaRead>(
@@ -117,35 +120,38 @@ impl Observer {
         aliases: &[&AliasName],
         lambda: &L,
     ) -> Glance {
+        let look = self.weigh_against(key, aliases, lambda);
+        self.glanced(key, Depth::Weights, look).await
+    }
+
+    async fn weigh_against<L: LambdaRead>(
+        &self,
+        key: &FunctionKey,
+        aliases: &[&AliasName],
+        lambda: &L,
+    ) -> Result<Glance, PortError> {
         let known = match self.remembered(key) {
             Some(ObservedState::Found(known)) => known,
             Some(ObservedState::Missing | ObservedState::Unreadable(_)) | None => {
                 self.function(key, lambda).await;
-                return Glance::Same;
+                return Ok(Glance::Same);
             }
         };
         if !self.is_whole(key) {
-            let seen = self.function(key, lambda).await;
-            return match seen {
+            return Ok(match self.function(key, lambda).await {
                 ObservedState::Found(seen) if is_like(&seen, &known, aliases) => Glance::Same,
                 ObservedState::Found(_) | ObservedState::Missing => Glance::Differs,
                 ObservedState::Unreadable(_) => Glance::Same,
-            };
+            });
         }
-        match lambda.aliases(&key.name).await {
-            Ok(seen) => {
-                let seen: BTreeMap<_, _> = seen.into_iter().collect();
-                let same = aliases
-                    .iter()
-                    .all(|alias| seen.get(*alias) == known.aliases.get(*alias));
-                if same { Glance::Same } else { Glance::Differs }
-            }
-            Err(error) if error.kind == PortErrorKind::NotFound => Glance::Differs,
-            Err(error) => {
-                self.lose_sight_of(key, &error);
-                Glance::Same
-            }
-        }
+        let seen: BTreeMap<_, _> = match lambda.aliases(&key.name).await {
+            Err(error) if error.kind == PortErrorKind::NotFound => return Ok(Glance::Differs),
+            seen => seen?.into_iter().collect(),
+        };
+        let same = aliases
+            .iter()
+            .all(|alias| seen.get(*alias) == known.aliases.get(*alias));
+        Ok(if same { Glance::Same } else { Glance::Differs })
     }
 
     /// Looks whether a function is still as a plan saw it, right before the first write to it: `$LATEST` and what the

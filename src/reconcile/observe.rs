@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 use tracing::Instrument as _;
 
 use super::contain::contained;
+use super::glance::Glance;
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
@@ -45,6 +46,18 @@ struct Memory {
     unusable: BTreeMap<Version, VersionState>,
     /// The sweep in which its weights were last read; 0 where they never were.
     weighed: u64,
+    /// Whether the last try to read its weights failed. A glance does not read them, so that it cannot tell that they can
+    /// be read again.
+    weights_lost: bool,
+}
+
+/// What a look at a function asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What a glance sees.
+    Glance,
+    /// The weights, or all there is.
+    Weights,
 }
 
 /// What reading one target came to.
@@ -106,35 +119,45 @@ impl Observer {
     pub(super) async fn function<L: LambdaRead>(&self, key: &FunctionKey, lambda: &L) -> ObservedState {
         contained(&self.telemetry, Some(key), self.read_function(key, lambda))
             .await
-            .unwrap_or_else(|message| {
-                ObservedState::Unreadable(ReadFailure {
-                    kind: ReadFailureKind::Internal,
-                    message,
-                })
-            })
+            .unwrap_or_else(|message| self.lose(key, Depth::Weights, internal(message)))
+    }
+
+    /// Does a part of a sweep's look at a function, and returns what it came to. Where that is not known, it is the same:
+    /// a pass reports what is remembered then.
+    pub(super) async fn glanced(
+        &self,
+        key: &FunctionKey,
+        depth: Depth,
+        look: impl Future<Output = Result<Glance, PortError>>,
+    ) -> Glance {
+        let failure = match contained(&self.telemetry, Some(key), look).await {
+            Ok(Ok(glance)) => return glance,
+            Ok(Err(error)) => read_failure(&error),
+            Err(message) => internal(message),
+        };
+        self.lose(key, depth, failure);
+        Glance::Same
     }
 
     async fn read_function<L: LambdaRead>(&self, key: &FunctionKey, lambda: &L) -> ObservedState {
-        let mut state = ObservedState::Unreadable(ReadFailure {
-            kind: ReadFailureKind::Other,
-            message: format!("{} kept changing while it was read", key.name),
-        });
         for _ in 0..READ_TRIES {
             match self.try_function(key, lambda).await {
                 Ok(Some(read)) => {
-                    state = read;
-                    break;
+                    let mut lock = self.lock();
+                    let memory = lock.entry(key.clone()).or_default();
+                    (memory.state, memory.weights_lost) = (Some(read.clone()), false);
+                    return read;
                 }
                 // Something changed between two calls: the parts do not fit together.
                 Ok(None) => {}
-                Err(error) => {
-                    state = ObservedState::Unreadable(read_failure(&error));
-                    break;
-                }
+                Err(error) => return self.lose(key, Depth::Weights, read_failure(&error)),
             }
         }
-        self.remember(key, state.clone());
-        state
+        let failure = ReadFailure {
+            kind: ReadFailureKind::Other,
+            message: format!("{} kept changing while it was read", key.name),
+        };
+        self.lose(key, Depth::Weights, failure)
     }
 
     async fn try_function<L: LambdaRead>(
@@ -229,9 +252,24 @@ impl Observer {
         self.lock().entry(key.clone()).or_default().state = Some(state);
     }
 
-    /// Remembers that a function could not be looked at: it may be as it was, and that is not known.
+    /// Remembers that nothing of a target could be looked at: a function may be as it was, and that is not known.
     pub(super) fn lose_sight_of(&self, key: &FunctionKey, error: &PortError) {
-        self.remember(key, ObservedState::Unreadable(read_failure(error)));
+        self.lose(key, Depth::Glance, read_failure(error));
+    }
+
+    /// Remembers that a look at a function failed: it may be as it was, and that is not known.
+    fn lose(&self, key: &FunctionKey, depth: Depth, failure: ReadFailure) -> ObservedState {
+        let state = ObservedState::Unreadable(failure);
+        let mut lock = self.lock();
+        let memory = lock.entry(key.clone()).or_default();
+        memory.state = Some(state.clone());
+        memory.weights_lost |= depth == Depth::Weights;
+        state
+    }
+
+    /// Returns whether the last try to read the weights of a function failed.
+    pub(super) fn has_lost_weights(&self, key: &FunctionKey) -> bool {
+        self.lock().get(key).is_some_and(|memory| memory.weights_lost)
     }
 
     /// Returns in which sweep the weights of a function were last read.
@@ -305,6 +343,13 @@ pub(super) fn tell_unreadable<'a>(
             error,
         }
         .emit(telemetry);
+    }
+}
+
+fn internal(message: String) -> ReadFailure {
+    ReadFailure {
+        kind: ReadFailureKind::Internal,
+        message,
     }
 }
 

@@ -73,7 +73,7 @@ pub enum Freshness {
 
 /// So many functions are read before they are planned, and read whole after they were changed: that takes seconds. More are
 /// a wave, of which each is looked at when it is its turn.
-pub(super) const FEW: usize = 50;
+const FEW: usize = 50;
 
 impl Scope {
     fn includes(&self, name: &FunctionName) -> bool {
@@ -110,6 +110,8 @@ pub struct Engine<L, A, C> {
     in_hand: Mutex<BTreeSet<FunctionKey>>,
     /// How many functions a fleet may have whose every sweep reads everything.
     small_fleet: usize,
+    /// How many functions may change in a pass that reads each of them before and after.
+    pub(super) small_wave: usize,
     /// How many steps were taken: counted as each ends, so that whoever drives the passes sees them get on.
     pub(super) steps: watch::Sender<u64>,
 }
@@ -140,6 +142,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             facts: Mutex::default(),
             in_hand: Mutex::default(),
             small_fleet: FEW,
+            small_wave: FEW,
             steps: watch::Sender::default(),
         }
     }
@@ -149,6 +152,16 @@ impl<L, A, C: Clock> Engine<L, A, C> {
     pub fn with_small_fleet(self, functions: usize) -> Self {
         Self {
             small_fleet: functions,
+            ..self
+        }
+    }
+
+    /// Says how many functions may change in a pass that reads each of them whole, before and after, in the place of the
+    /// usual number.
+    #[must_use]
+    pub fn with_small_wave(self, functions: usize) -> Self {
+        Self {
+            small_wave: functions,
             ..self
         }
     }
@@ -290,7 +303,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
         let found = |key: &&FunctionKey| matches!(seen.observations.get(*key), Some(ObservedState::Found(_)));
         let changes = |key: &FunctionKey| of(key).is_some_and(|function| !function.steps.is_empty());
         let differing: Vec<&FunctionKey> = seen.remembered.iter().filter(differs).filter(found).collect();
-        let few = differing.iter().filter(|key| changes(key)).count() <= FEW;
+        let few = differing.iter().filter(|key| changes(key)).count() <= self.small_wave;
         let doubtful = |key: &&FunctionKey| !self.observer.is_whole(key) || (few && changes(key));
         differing.into_iter().filter(doubtful).cloned().collect()
     }

@@ -86,8 +86,13 @@ impl Gate {
 
     /// Has the engine die at its `k`-th call, counted from 0.
     pub(crate) fn dying(self, k: usize, moment: Moment) -> Self {
-        self.lock().death = Some((k, moment));
+        self.die_at(k, moment);
         self
+    }
+
+    /// The same, counted from when the record was last forgotten.
+    pub(crate) fn die_at(&self, k: usize, moment: Moment) {
+        self.lock().death = Some((k, moment));
     }
 
     /// Has the reply to the engine's `k`-th call be lost, and the engine live on.
@@ -100,6 +105,11 @@ impl Gate {
     pub(crate) fn panicking(self, name: &str) -> Self {
         self.lock().panics = Some(name.to_owned());
         self
+    }
+
+    /// Has no call end in a panic any more.
+    pub(crate) fn mend(&self) {
+        self.lock().panics = None;
     }
 
     /// Has somebody look at the world before each write.
@@ -137,6 +147,11 @@ impl Gate {
         let mut shared = self.lock();
         shared.tickets += 1;
         shared.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Lets nothing through that has not gone yet.
+    pub(crate) fn close(&self) {
+        self.lock().tickets = 0;
     }
 
     /// Returns whether the call that was let through has gone.

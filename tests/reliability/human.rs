@@ -13,9 +13,9 @@ use crate::run::{Run, writes_of};
 use crate::stage::{Stage, zip};
 
 /// What somebody does. It may be refused, as anybody's call may be.
-type Deed = (&'static str, fn(&Place));
+pub(crate) type Deed = (&'static str, fn(&Place));
 
-const DEEDS: [Deed; 18] = [
+pub(crate) const DEEDS: [Deed; 18] = [
     ("moves live", |aws| update_alias(aws, "live", "1", &json!({}))),
     ("moves live to the newest version", |aws| {
         update_alias(aws, "live", &newest(aws), &json!({}));

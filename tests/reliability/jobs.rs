@@ -11,15 +11,29 @@ use crate::stage::{Stage, zip};
 /// One job.
 pub(crate) struct Job {
     pub(crate) name: &'static str,
-    /// Makes the world in which there is something to do.
-    make: fn() -> Stage,
+    /// Makes the world at rest.
+    rest: fn() -> Stage,
+    /// Makes something to do.
+    change: fn(&mut Stage),
 }
 
 impl Job {
-    /// The world in which the job is to be done, with uploads that stay in progress for `window`.
-    pub(crate) fn world(&self, window: Duration) -> Stage {
-        let mut stage = (self.make)();
+    /// The world before the job, with uploads that stay in progress for `window` from now on.
+    pub(crate) fn rest(&self, window: Duration) -> Stage {
+        let mut stage = (self.rest)();
         stage.window = window;
+        stage
+    }
+
+    /// Makes the change that the job is about.
+    pub(crate) fn change(&self, stage: &mut Stage) {
+        (self.change)(stage);
+    }
+
+    /// The world in which the job is to be done.
+    pub(crate) fn world(&self, window: Duration) -> Stage {
+        let mut stage = self.rest(window);
+        self.change(&mut stage);
         stage
     }
 }
@@ -28,67 +42,83 @@ impl Job {
 pub(crate) const JOBS: [Job; 16] = [
     Job {
         name: "bump",
-        make: bump,
+        rest: api,
+        change: bump,
     },
     Job {
         name: "beta candidate",
-        make: beta_candidate,
+        rest: api,
+        change: beta_candidate,
     },
     Job {
         name: "beta and bump",
-        make: beta_and_bump,
+        rest: beta,
+        change: beta_and_bump,
     },
     Job {
         name: "two aliases",
-        make: two_aliases,
+        rest: api,
+        change: two_aliases,
     },
     Job {
         name: "swap",
-        make: swap,
+        rest: beta,
+        change: swap,
     },
     Job {
         name: "revert",
-        make: revert,
+        rest: released,
+        change: revert,
     },
     Job {
         name: "revert with new configuration",
-        make: revert_with_new_configuration,
+        rest: released,
+        change: revert_with_new_configuration,
     },
     Job {
         name: "$LATEST edited",
-        make: latest_edited,
+        rest: api,
+        change: latest_edited,
     },
     Job {
         name: "alias moved",
-        make: alias_moved,
+        rest: api,
+        change: alias_moved,
     },
     Job {
         name: "weights",
-        make: weights,
+        rest: api,
+        change: weights,
     },
     Job {
         name: "alias missing",
-        make: alias_missing,
+        rest: api,
+        change: alias_missing,
     },
     Job {
         name: "alias on $LATEST",
-        make: alias_on_latest,
+        rest: api,
+        change: alias_on_latest,
     },
     Job {
         name: "update failed",
-        make: update_failed,
+        rest: api,
+        change: update_failed,
     },
     Job {
         name: "update in progress",
-        make: update_in_progress,
+        rest: api,
+        change: update_in_progress,
     },
     Job {
         name: "first deployment",
-        make: first_deployment,
+        rest: unnamed,
+        change: first_deployment,
     },
     Job {
         name: "two functions",
-        make: two_functions,
+        rest: two,
+        change: two_functions,
     },
 ];
 
@@ -96,95 +126,88 @@ fn api() -> Stage {
     Stage::settled(&["api"])
 }
 
+fn two() -> Stage {
+    Stage::settled(&["api", "worker"])
+}
+
+fn unnamed() -> Stage {
+    Stage::new(&["api"])
+}
+
 fn released() -> Stage {
     let mut stage = api();
-    stage.want("api", "1.1.0", &[("live", "1.1.0")]);
+    bump(&mut stage);
     stage.settle();
     stage
 }
 
-fn bump() -> Stage {
+fn beta() -> Stage {
     let mut stage = api();
-    stage.want("api", "1.1.0", &[("live", "1.1.0")]);
+    beta_candidate(&mut stage);
+    stage.settle();
     stage
 }
 
-fn beta_candidate() -> Stage {
-    let mut stage = api();
+fn bump(stage: &mut Stage) {
+    stage.want("api", "1.1.0", &[("live", "1.1.0")]);
+}
+
+fn beta_candidate(stage: &mut Stage) {
     stage.want("api", "1.0.0", &[("live", "1.0.0"), ("beta", "2.0.0-rc.1")]);
-    stage
 }
 
-fn beta_and_bump() -> Stage {
-    let mut stage = beta_candidate();
-    stage.settle();
+fn beta_and_bump(stage: &mut Stage) {
     stage.want("api", "1.1.0", &[("live", "1.1.0"), ("beta", "2.0.0-rc.2")]);
-    stage
 }
 
-fn two_aliases() -> Stage {
-    let mut stage = api();
+fn two_aliases(stage: &mut Stage) {
     let aliases = [("live", "1.1.0"), ("green", "1.1.0"), ("beta", "2.0.0-rc.1")];
     stage.want("api", "1.0.0", &aliases);
-    stage
 }
 
-fn swap() -> Stage {
-    let mut stage = beta_candidate();
-    stage.settle();
+fn swap(stage: &mut Stage) {
     stage.want("api", "2.0.0-rc.1", &[("live", "2.0.0-rc.1"), ("beta", "1.0.0")]);
-    stage
 }
 
-fn revert() -> Stage {
-    let mut stage = released();
+fn revert(stage: &mut Stage) {
     stage.want("api", "1.0.0", &[("live", "1.0.0")]);
-    stage
 }
 
-fn revert_with_new_configuration() -> Stage {
-    let stage = revert();
+fn revert_with_new_configuration(stage: &mut Stage) {
+    revert(stage);
     let input = json!({ "FunctionName": "api", "Timeout": 9 });
     stage.aws.call("UpdateFunctionConfiguration", input).unwrap();
-    stage
 }
 
-fn latest_edited() -> Stage {
-    let stage = api();
+fn latest_edited(stage: &mut Stage) {
     stage.aws.update_code("api", &Code::zip(zip("hotfix"))).unwrap();
-    stage
 }
 
-fn alias_moved() -> Stage {
-    let stage = latest_edited();
+fn alias_moved(stage: &mut Stage) {
+    latest_edited(stage);
     let hotfix = stage.aws.publish("api").unwrap();
     stage.aws.update_alias("api", "live", hotfix, None).unwrap();
-    stage
 }
 
-fn weights() -> Stage {
-    let stage = latest_edited();
+fn weights(stage: &mut Stage) {
+    latest_edited(stage);
     let hotfix = stage.aws.publish("api").unwrap();
     stage.aws.update_alias("api", "live", 1, Some((hotfix, 0.25))).unwrap();
-    stage
 }
 
-fn alias_missing() -> Stage {
-    let stage = api();
+fn alias_missing(stage: &mut Stage) {
     let input = json!({ "FunctionName": "api", "Name": "live" });
     stage.aws.call("DeleteAlias", input).unwrap();
-    stage
 }
 
-fn alias_on_latest() -> Stage {
-    let stage = bump();
+fn alias_on_latest(stage: &mut Stage) {
+    bump(stage);
     let input = json!({ "FunctionName": "api", "Name": "live", "FunctionVersion": "$LATEST" });
     stage.aws.call("UpdateAlias", input).unwrap();
-    stage
 }
 
-fn update_failed() -> Stage {
-    let stage = bump();
+fn update_failed(stage: &mut Stage) {
+    bump(stage);
     let failing = stage
         .aws
         .clone()
@@ -192,25 +215,19 @@ fn update_failed() -> Stage {
     failing
         .update_code("api", &Code::s3("artifacts", "api/1.1.0.zip"))
         .unwrap();
-    stage
 }
 
-fn update_in_progress() -> Stage {
-    let stage = bump();
+fn update_in_progress(stage: &mut Stage) {
+    bump(stage);
     let lasting = stage.aws.clone().lasting(Duration::from_secs(7));
     lasting.update_code("api", &Code::zip(zip("hotfix"))).unwrap();
-    stage
 }
 
-fn first_deployment() -> Stage {
-    let mut stage = Stage::new(&["api"]);
+fn first_deployment(stage: &mut Stage) {
     stage.want("api", "1.0.0", &[("live", "1.0.0"), ("beta", "1.0.0")]);
-    stage
 }
 
-fn two_functions() -> Stage {
-    let mut stage = Stage::settled(&["api", "worker"]);
-    stage.want("api", "1.1.0", &[("live", "1.1.0")]);
+fn two_functions(stage: &mut Stage) {
+    bump(stage);
     stage.want("worker", "1.0.0", &[("live", "1.0.0"), ("beta", "2.0.0-rc.1")]);
-    stage
 }

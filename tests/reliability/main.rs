@@ -34,11 +34,15 @@ mod jobs;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod panics;
+#[cfg(test)]
+mod patrol;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

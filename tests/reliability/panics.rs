@@ -1,9 +1,12 @@
 //! Panics in one function's work, at every kind of call: it is told and counted, the other functions are served, and the
 //! next pass finds nothing that it could not go on from.
 
+use std::time::Duration;
+
 use pinfold::plan::{FunctionReport, Reason, State};
 
 use crate::gate::Gate;
+use crate::patrol::Patrol;
 use crate::run::{Run, writes_of};
 use crate::stage::Stage;
 
@@ -48,5 +51,51 @@ fn d03_a_panic_in_one_functions_work_stops_nothing_else() {
         writes.extend(world.settle());
         world.assert_sound(&writes, &[&world.desired], call);
         world.assert_no_version_twice(call);
+    }
+}
+
+/// Calls of a sweep in layers: of the first look at a function, of the looks after it, and of the look at its weights.
+const LOOKS: [(&str, bool); 4] = [
+    ("GetFunction api", false),
+    ("GetFunction api:live", false),
+    ("GetFunction api:live", true),
+    ("ListAliases api", true),
+];
+
+#[test]
+fn d03_a_panic_in_the_look_at_one_function_stops_no_sweep() {
+    for (call, at_rest) in LOOKS {
+        let case = format!("{call}, at rest: {at_rest}");
+        let (mut world, gate) = (Stage::settled(&["api", "worker"]), Gate::default());
+        let mut patrol = if at_rest {
+            Patrol::at_rest(&world, &gate)
+        } else {
+            Patrol::new(&world, &gate)
+        };
+        let gate = gate.panicking(call);
+        world.want("worker", "1.1.0", &[("live", "1.1.0")]);
+        for sweep in 0..3 {
+            let before = patrol.status().last_sweep;
+            world.clock.advance(Duration::from_mins(2));
+            patrol.nudge(&world);
+            patrol.finish();
+            let status = patrol.status();
+            assert!(status.last_sweep > before, "{case}: the sweep is over");
+            let report = status.report.unwrap();
+            let [api, worker]: &[FunctionReport; 2] = report.functions.as_slice().try_into().unwrap();
+            assert_eq!(worker.state, State::InSync, "{case}: {worker:#?}");
+            // What is found out beside a pass, or about weights, is told by the pass of the next sweep.
+            if sweep > 0 {
+                let told = (api.state, api.withheld.first().map(|withheld| withheld.reason));
+                assert_eq!(
+                    told,
+                    (State::Unreadable, Some(Reason::InternalError)),
+                    "{case}: {api:#?}"
+                );
+            }
+        }
+        gate.mend();
+        patrol.settle(&world);
+        assert!(patrol.is_in_sync(), "{case}");
     }
 }

@@ -209,6 +209,32 @@ async fn a_look_that_fails_is_neither_absence_nor_drift() {
 }
 
 #[tokio::test]
+async fn a_function_whose_weights_cannot_be_read_is_unreadable_until_they_can() {
+    three(async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: Some("AccessDeniedException".to_owned()),
+            message: None,
+            retry_after: None,
+        };
+        world
+            .sandbox
+            .inject(Fault::on("ListAliases", denied).of("mail").times(0));
+        sweep(world, daemon).await;
+        for _ in 0..3 {
+            sweep(world, daemon).await;
+            assert_eq!(state(&daemon.status.get(), "mail"), State::Unreadable);
+            assert_eq!(state(&daemon.status.get(), "api"), State::InSync);
+        }
+        world.sandbox.clear_faults();
+        sweep(world, daemon).await;
+        assert_eq!(state(&daemon.status.get(), "mail"), State::InSync);
+        assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_the_right_to_list_everything_is_still_seen() {
     three(async |world, daemon| {
         world.refuse("ListFunctions", 403, 0);
