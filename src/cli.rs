@@ -10,6 +10,7 @@ mod man;
 mod notifications;
 mod output;
 mod plan;
+mod progress;
 mod reload;
 mod run;
 mod sandbox;

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use secrets::{Keyring, Secrets, SigningKey, SigningKeyError};
 
 use crate::domain::{FunctionGlob, TargetName, Timestamp};
-use crate::plan::{Report, Verdict};
+use crate::plan::{Progress, Report, Verdict};
 use crate::reconcile::{Nudge, Status, StatusBoard};
 use crate::telemetry::Telemetry;
 
@@ -150,17 +150,18 @@ async fn status(State(server): State<Server>, Query(view): Query<View>, headers:
         .as_ref()
         .is_some_and(|report| report.verdict() == Verdict::InSync);
     let marker = [(IN_SYNC_HEADER, if in_sync { "true" } else { "false" })];
+    let progress = server.status.progress().get();
     let wants_text = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.starts_with("text/plain"));
     if wants_text {
-        return (code, marker, status_text(&status)).into_response();
+        return (code, marker, status_text(&status, progress.as_ref(), (server.now)())).into_response();
     }
-    (code, marker, Json(status_json(&status))).into_response()
+    (code, marker, Json(status_json(&status, progress.as_ref()))).into_response()
 }
 
-fn status_json(status: &Status) -> Value {
+fn status_json(status: &Status, progress: Option<&Progress>) -> Value {
     let mut json = match &status.report {
         Some(report) => report.to_json(),
         None => Report::default().to_json(),
@@ -172,11 +173,12 @@ fn status_json(status: &Status) -> Value {
     json["lastSweep"] = status.last_sweep.map(|time| time.to_rfc3339()).into();
     json["sourceError"] = status.source_error.clone().into();
     json["configError"] = status.config_error.clone().into();
+    json["progress"] = progress.map_or(Value::Null, Progress::to_json);
     json["acknowledged"] = status.acknowledged.as_ref().map(ToString::to_string).into();
     json
 }
 
-fn status_text(status: &Status) -> String {
+fn status_text(status: &Status, progress: Option<&Progress>, now: Timestamp) -> String {
     let mut text = match &status.report {
         Some(report) => report.to_text(),
         None => "no pass is complete yet\n".to_owned(),
@@ -191,7 +193,20 @@ fn status_text(status: &Status) -> String {
     for failed in status.report.iter().flat_map(|report| &report.failed_targets) {
         let _ = writeln!(text, "\nTarget {} cannot be read: {}", failed.target, failed.message);
     }
+    if let Some(progress) = progress {
+        let _ = writeln!(
+            text,
+            "\nUnder way since {}: {}",
+            clock(&progress.since),
+            progress.to_text(now)
+        );
+    }
     text
+}
+
+/// Writes a time for people.
+fn clock(time: &Timestamp) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 async fn function(State(server): State<Server>, Path((target, name)): Path<(String, String)>) -> Response {

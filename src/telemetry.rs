@@ -11,6 +11,7 @@ mod git;
 mod metrics;
 mod said;
 mod spans;
+mod wave;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +31,7 @@ use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
 use said::Said;
 pub use spans::{Work, answered, aws_span, function_span, pass_span};
+pub use wave::{WaveBegun, WaveBounds, WaveProgressed};
 
 use crate::domain::Timestamp;
 use crate::plan::Report;

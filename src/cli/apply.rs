@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::stop::on_signal;
-use super::{Global, logging, setup};
+use super::{Global, logging, progress, setup};
 use crate::domain::{CommitId, DeployWindows};
 use crate::telemetry::Telemetry;
 
@@ -43,6 +43,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Re
         report = engine.apply(&desired, &scope, &policy, &stop) => report,
         // Never ends before the pass does: it only tells it to stop.
         never = on_signal(&stop) => match never? {},
+        never = progress::show(engine.progress(), global, output) => never,
     };
     let report = report.ok_or_else(|| Failure::error("interrupted before anything was done"))?;
     output.report(&report)

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::response::Html;
 
-use super::Server;
+use super::{Server, clock};
+use crate::domain::CommitId;
 use crate::plan::FunctionReport;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;\
@@ -20,6 +21,21 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
     let status = server.status.get();
     let mut body = String::from("<h1>Pinfold</h1>");
     // Writing to a String cannot fail.
+    if let Some(progress) = server.status.progress().get() {
+        let revision = progress.revision.as_ref().map(CommitId::to_string);
+        let _ = write!(
+            body,
+            "<p class=\"Progressing\"><progress max=\"{}\" value=\"{}\"></progress> Under way since {}{}: {}</p>",
+            progress.functions(),
+            progress.ended(),
+            escape(&clock(&progress.since)),
+            revision.map_or(String::new(), |revision| format!(
+                ", for commit <code>{}</code>",
+                escape(&revision)
+            )),
+            escape(&progress.to_text((server.now)()))
+        );
+    }
     match &status.report {
         None => body.push_str("<p>No pass is complete yet.</p>"),
         Some(report) => {
@@ -27,9 +43,7 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
                 .revision
                 .as_ref()
                 .map_or("a plain folder".to_owned(), ToString::to_string);
-            let time = status
-                .last_pass
-                .map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+            let time = status.last_pass.as_ref().map(clock);
             let _ = write!(
                 body,
                 "<p>Commit <code>{}</code>, last pass {}</p>",

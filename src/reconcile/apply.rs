@@ -10,11 +10,11 @@ use super::execute::Execution;
 use super::observe::tell_unreadable;
 use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
-use super::wave::Wave;
+use super::wave::{Wave, goes_first};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite, Priority};
-use crate::telemetry::{PassPhase, pass_span};
+use crate::telemetry::{PassPhase, WaveBegun, pass_span};
 
 /// Functions looked at side by side after they were changed. What holds them back is the rate limiter.
 const LOOKS_AT_ONCE: usize = 16;
@@ -62,19 +62,29 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 .into_iter()
                 .map(|function| (function.key.clone(), function))
                 .collect();
+        let progress = self.progress.pass(&self.clock, &self.telemetry);
         for round in 1..=ROUNDS {
             if todo.is_empty() {
                 break;
             }
             let applying = self.clock.uptime();
             self.take_in_hand(&mut todo);
+            progress.expect(desired.revision.as_ref(), &todo);
+            if todo.len() > self.small_wave {
+                WaveBegun {
+                    revision: desired.revision.as_ref(),
+                    functions: todo.len(),
+                    moves: todo.values().filter(|steps| goes_first(steps)).count(),
+                }
+                .emit();
+            }
             let wave = Wave {
                 todo,
                 revision: desired.revision.as_ref(),
                 observations: &seen.observations,
                 remembered: &seen.remembered,
             };
-            let executed = Box::pin(self.execute(wave, stop)).await;
+            let executed = Box::pin(self.execute(wave, &progress, stop)).await;
             self.phase(PassPhase::Apply, applying);
             let verifying = self.clock.uptime();
             let keys: BTreeSet<FunctionKey> = executed.keys().cloned().collect();

@@ -64,7 +64,7 @@ where
     pub fn new(source: S, engine: Engine<L, A, C>, policy: PassPolicy, nudge: Nudge, status: StatusBoard) -> Self {
         Self {
             source,
-            engine,
+            engine: engine.with_progress(status.progress().clone()),
             policy,
             nudge,
             status,

@@ -9,7 +9,9 @@ use tokio::sync::watch;
 
 use super::contain::contained_now;
 use super::observe::{Observer, TargetObservation, is_out_of_reach, tell_unreadable};
+use super::progress::ProgressBoard;
 use super::resolve::resolve;
+use super::wave::FUNCTIONS_AT_ONCE;
 use crate::domain::{
     AccountId, ChangeLimit, CommitId, DeployWindows, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode,
     ObservedState, Target, TargetFailure, TargetName,
@@ -19,7 +21,7 @@ use crate::plan::{
     Unmanaged, plan,
 };
 use crate::ports::{Artifacts, Clock, LambdaRead};
-use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry};
+use crate::telemetry::{ListingFailed, PassFinished, PassPhase, PhaseFinished, TargetFailed, Telemetry, WaveBounds};
 
 /// A target and the way to it.
 pub struct TargetPorts<L, A> {
@@ -112,6 +114,8 @@ pub struct Engine<L, A, C> {
     small_fleet: usize,
     /// How many functions may change in a pass that reads each of them before and after.
     pub(super) small_wave: usize,
+    /// How far the passes are that change something.
+    pub(super) progress: ProgressBoard,
     /// How many steps were taken: counted as each ends, so that whoever drives the passes sees them get on.
     pub(super) steps: watch::Sender<u64>,
 }
@@ -133,6 +137,10 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             .into_iter()
             .map(|ports| (ports.target.name.clone(), ports))
             .collect();
+        WaveBounds {
+            functions_at_once: FUNCTIONS_AT_ONCE,
+        }
+        .emit(&telemetry);
         Self {
             targets,
             clock,
@@ -143,6 +151,7 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             in_hand: Mutex::default(),
             small_fleet: FEW,
             small_wave: FEW,
+            progress: ProgressBoard::default(),
             steps: watch::Sender::default(),
         }
     }
@@ -164,6 +173,17 @@ impl<L, A, C: Clock> Engine<L, A, C> {
             small_wave: functions,
             ..self
         }
+    }
+
+    /// Says where the progress of passes is shown, in the place of a board of its own.
+    #[must_use]
+    pub fn with_progress(self, progress: ProgressBoard) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Returns how far the passes are that change something.
+    pub fn progress(&self) -> &ProgressBoard {
+        &self.progress
     }
 
     /// Returns whether a sweep of this fleet is made in layers.

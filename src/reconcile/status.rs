@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use super::liveness::Liveness;
+use super::progress::ProgressBoard;
 use crate::domain::{CommitId, Timestamp};
 use crate::plan::{FunctionReport, Report, State};
 
@@ -36,6 +37,7 @@ pub struct Status {
 pub struct StatusBoard {
     sender: Arc<watch::Sender<Status>>,
     liveness: Liveness,
+    progress: ProgressBoard,
 }
 
 impl Default for StatusBoard {
@@ -43,6 +45,7 @@ impl Default for StatusBoard {
         Self {
             sender: Arc::new(watch::Sender::new(Status::default())),
             liveness: Liveness::default(),
+            progress: ProgressBoard::default(),
         }
     }
 }
@@ -51,6 +54,11 @@ impl StatusBoard {
     /// Returns what tells whether the daemon gets on.
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
+    }
+
+    /// Returns how far the passes are that change something.
+    pub fn progress(&self) -> &ProgressBoard {
+        &self.progress
     }
 
     /// Returns the present status.

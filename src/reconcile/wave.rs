@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 use super::contain::contained;
 use super::execute::{Execution, Executor};
 use super::pass::Engine;
+use super::progress::PassProgress;
 use crate::domain::{CommitId, FunctionKey, ObservedState};
 use crate::plan::{Observations, Step, StepReport, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite, PortError, Priority};
@@ -18,7 +19,7 @@ use crate::telemetry::{StepFinished, Work, function_span};
 
 /// Functions in hand at a time. An update takes 5 to 6 seconds and sometimes 25, in which nothing can be done but wait, and
 /// 15 writes a second, AWS's whole quota, are five functions a second.
-const FUNCTIONS_AT_ONCE: usize = 96;
+pub(super) const FUNCTIONS_AT_ONCE: usize = 96;
 
 /// Writes that wait for their turn or are under way. A write takes up to 0.7 s, so that 15 a second keep ten busy; what
 /// waits beyond that could only not be called back when Pinfold is to stop.
@@ -53,11 +54,24 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
     ///
     /// Where an alias only has to be moved to a version that is there, as after a revert, that comes before the uploads of
     /// all functions.
-    pub(super) async fn execute(&self, wave: Wave<'_>, stop: &CancellationToken) -> BTreeMap<FunctionKey, Execution> {
+    pub(super) async fn execute(
+        &self,
+        wave: Wave<'_>,
+        progress: &PassProgress<'_, C>,
+        stop: &CancellationToken,
+    ) -> BTreeMap<FunctionKey, Execution> {
         let writes = Semaphore::new(WRITES_AT_ONCE);
         let revision = wave.revision;
         futures::stream::iter(jobs(wave))
-            .map(|job| Box::pin(self.job(job, revision, &writes, stop)))
+            .map(|job| {
+                let writes = &writes;
+                Box::pin(async move {
+                    let (key, steps, is_last) = (job.key.clone(), job.steps.clone(), job.begun.is_none());
+                    let execution = self.job(job, revision, progress, writes, stop).await;
+                    progress.end(&key, &steps, &execution.reports, is_last);
+                    (key, execution)
+                })
+            })
             .buffer_unordered(FUNCTIONS_AT_ONCE)
             .fold(
                 BTreeMap::new(),
@@ -73,9 +87,10 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         &self,
         job: Job<'_>,
         revision: Option<&CommitId>,
+        progress: &PassProgress<'_, C>,
         writes: &Semaphore,
         stop: &CancellationToken,
-    ) -> (FunctionKey, Execution) {
+    ) -> Execution {
         let Job {
             key,
             steps,
@@ -84,7 +99,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             after,
         } = job;
         let Some(ports) = self.targets.get(&key.target) else {
-            return (key, Execution::default());
+            return Execution::default();
         };
         let (in_order, mut taken) = (steps.clone(), Vec::new());
         let finished = |report: &StepReport, duration| {
@@ -95,31 +110,32 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 duration,
             }
             .emit(self.telemetry());
+            progress.step(&key, report);
             self.steps.send_if_modified(|steps| {
                 *steps += u64::from(report.was_taken());
                 report.was_taken()
             });
             taken.push(report.clone());
         };
-        let may_begin = match (after, planned) {
+        let allowed = match after {
             // Without a word from it, it never got that far.
-            (Some(before), _) => Ok(before.await.unwrap_or(false)),
-            (None, Some(ObservedState::Found(planned))) if !stop.is_cancelled() => {
+            Some(before) => before.await.unwrap_or(false),
+            None => true,
+        };
+        progress.begin(&key);
+        let may_begin = match planned {
+            Some(ObservedState::Found(planned)) if !stop.is_cancelled() => {
                 let aliases: Vec<_> = steps.iter().filter_map(Step::alias).collect();
                 let look = self.observer.still_is(&key, planned, &aliases, &ports.lambda);
                 match contained(&self.telemetry, Some(&key), Priority::BeforeWrite.of(look)).await {
                     Ok(may_begin) => may_begin,
-                    Err(message) => {
-                        let execution = Execution::panicked(in_order, Vec::new(), message);
-                        return (key, execution);
-                    }
+                    Err(message) => return Execution::panicked(in_order, Vec::new(), message),
                 }
             }
-            (None, _) => Ok(true),
+            Some(_) | None => Ok(allowed),
         };
         if let Some(why) = refusal(may_begin) {
-            let execution = refused(steps, &why, finished);
-            return (key, execution);
+            return refused(steps, &why, finished);
         }
         let executor = Executor {
             lambda: &ports.lambda,
@@ -133,15 +149,14 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             .run(steps, finished)
             .instrument(function_span(&key, Work::Execute));
         let run = Priority::Write.of(Box::pin(run));
-        let execution = match contained(&self.telemetry, Some(&key), run).await {
+        match contained(&self.telemetry, Some(&key), run).await {
             Ok(execution) => {
                 // An error means that nothing is left to be done after this.
                 begun.map(|begun| begun.send(true).ok());
                 execution
             }
             Err(message) => Execution::panicked(in_order, taken, message),
-        };
-        (key, execution)
+        }
     }
 }
 
@@ -204,6 +219,11 @@ fn jobs(wave: Wave<'_>) -> Vec<Job<'_>> {
     }
     first.extend(rest);
     first
+}
+
+/// Returns whether some steps of a function come before the uploads of all.
+pub(super) fn goes_first(steps: &[Step]) -> bool {
+    steps.first().is_some_and(is_quick)
 }
 
 /// Returns whether a step makes an alias run a version that is there already: one write, and nothing to wait for.

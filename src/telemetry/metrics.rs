@@ -7,6 +7,7 @@ use prometheus::{
 use super::callers::{WebhookProvider, WebhookResult};
 use super::events::PassPhase;
 use super::git::{GitOperation, GitResult};
+use super::wave::WaveGauges;
 use crate::plan::Reason;
 
 /// What a pass over the fleet can come to.
@@ -64,6 +65,7 @@ pub(super) struct Metrics {
     pub(super) panics: IntCounter,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_success: Gauge,
+    pub(super) wave: WaveGauges,
 }
 
 /// The labels of a series that has none.
@@ -136,6 +138,7 @@ impl Metrics {
                 "pinfold_config_last_reload_success_timestamp_seconds",
                 "When a configuration that was read anew came into force; 0 where none has.",
             )?,
+            wave: WaveGauges::register(registry)?,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(
                 "pinfold_reconcile_duration_seconds",

@@ -1,10 +1,13 @@
 //! Runs the binary as a user without any settings would, and takes down what it prints and how it ends.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +84,42 @@ impl Home {
             code: output.status.code().unwrap(),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
+        }
+    }
+
+    /// Runs a command to its end with a terminal for its standard error. Returns what was shown there, too.
+    pub(crate) fn run_on_a_terminal(&self, arguments: &[&str]) -> Outcome {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 120,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&terminal, size).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let other_end = File::options().read(true).write(true).open(name).unwrap();
+        let child = self
+            .command(arguments)
+            .env("TERM", "xterm")
+            .stdout(Stdio::piped())
+            .stderr(other_end)
+            .spawn()
+            .unwrap();
+        let mut shown = Vec::new();
+        let mut bytes = [0; 4096];
+        // Linux answers with an error when nobody holds the other end any more.
+        let mut terminal = File::from(terminal);
+        while let Ok(read @ 1..) = terminal.read(&mut bytes) {
+            shown.extend_from_slice(&bytes[..read]);
+        }
+        let output = child.wait_with_output().unwrap();
+        Outcome {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(shown).unwrap(),
         }
     }
 

@@ -113,6 +113,31 @@ fn a_commit_is_live_without_anything_else_being_done() {
 }
 
 #[test]
+fn a_release_under_way_is_shown_everywhere() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    daemon.until(|daemon| daemon.get("/readyz").0 == 200);
+    assert_eq!(daemon.status()["progress"], Value::Null);
+    let commit = fleet.commit("api", "1.1.0");
+    // An update takes a second in this sandbox.
+    daemon.until(|daemon| {
+        let progress = daemon.status()["progress"].clone();
+        let text = fleet.home.run(&["status", "--url", &daemon.url]).stdout;
+        let page = daemon.get("/").1;
+        progress["revision"] == commit.as_str()
+            && progress["inHand"] == 1
+            && text.contains(": 0 of 1 functions changed, 1 in hand")
+            && page.contains("<progress max=\"1\" value=\"0\"></progress>")
+            && page.contains(&format!(
+                "for commit <code>{commit}</code>: 0 of 1 functions changed, 1 in hand"
+            ))
+    });
+    daemon.until(|daemon| daemon.status()["progress"].is_null() && daemon.status()["inSync"] == true);
+    assert!(!daemon.get("/").1.contains("<progress"));
+}
+
+#[test]
 fn a_broken_commit_is_told_and_what_is_live_stays() {
     let fleet = Fleet::new();
     let mut daemon = start(&fleet.home);

@@ -82,6 +82,23 @@ fn a_plan_is_pleasant_to_read() {
     ");
 }
 
+#[test]
+fn progress_is_shown_on_a_terminal_and_to_people_alone() {
+    let fleet = Fleet::new();
+    let arguments = ["apply", "--config", CONFIG];
+    // An update takes a second in this sandbox, so that there is something to show.
+    let applied = fleet.home.run_on_a_terminal(&arguments);
+    assert_eq!(applied.code, 0, "{applied:#?}");
+    assert!(applied.stderr.contains("of 2 functions changed"), "{applied:#?}");
+    let rest = applied.stderr.trim_end().rsplit('\r').next().unwrap();
+    assert!(!rest.contains("functions"), "nothing of it is left: {rest:?}");
+    for quiet in [&["-o", "json"][..], &["-q"]] {
+        fleet.commit("api", if quiet.len() == 1 { "1.0.0" } else { "1.1.0" });
+        let applied = fleet.home.run_on_a_terminal(&[&arguments, quiet].concat());
+        assert_eq!((applied.code, applied.stderr.as_str()), (0, ""), "{quiet:?}");
+    }
+}
+
 fn named(text: &str, commit: &str) -> String {
     let mut text = text.replace(&commit[..7], "COMMIT7");
     for version in ["1.0.0", "1.1.0"] {

@@ -215,7 +215,7 @@ async fn a_function_that_leaves_git_takes_its_series_along() {
         let status = daemon.look_at_source(world).await;
         assert_eq!(status.report.unwrap().unmanaged.len(), 1);
         let text = daemon.telemetry.render().unwrap();
-        assert!(!text.contains("worker"), "{text}");
+        assert!(!text.contains("=\"worker\""), "{text}");
     })
     .await;
 }

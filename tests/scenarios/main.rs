@@ -38,6 +38,8 @@ mod paging;
 #[cfg(test)]
 mod partly;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod refused;
