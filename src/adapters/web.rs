@@ -12,7 +12,7 @@ use axum::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -50,7 +50,10 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     /// When the server says that it answered.
     pub(super) date: Option<DateTime<Utc>>,
+    /// Empty where it was too long, or broke off.
     pub(super) body: Bytes,
+    /// Whether the connection broke before the body was whole.
+    pub(super) broken: bool,
 }
 
 /// Why there is no answer. Never names the address.
@@ -180,11 +183,13 @@ impl Web {
         let (retry_after, date) = (retry_after(response.headers()), date(response.headers()));
         // An answer that is too long says nothing more; its status does.
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
+        let broken = body.as_ref().is_err_and(|error| !error.is::<LengthLimitError>());
         Ok(Answer {
             status,
             retry_after,
             date,
             body: body.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+            broken,
         })
     }
 }

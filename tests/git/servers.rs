@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use pinfold::adapters::git::{GitAuth, GitSettings, GitSource};
+use pinfold::adapters::git::{GitAuth, GitProxy, GitSettings, GitSource};
 use pinfold::ports::{DesiredSource as _, PortError, PortErrorKind};
 use tempfile::TempDir;
 
@@ -74,6 +74,54 @@ async fn g04_a_refused_token_is_offered_once_and_never_shown() {
         .collect();
     // x-access-token:hunter2
     assert_eq!(offered, ["Authorization: Basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg=="]);
+}
+
+/// What comes back from a repository that is nowhere, behind a proxy.
+async fn refusal_behind(proxy: &str, credentials: &str) -> PortError {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials");
+    fs::write(&file, credentials).unwrap();
+    let (proxy, _) = proxy.rsplit_once('/').unwrap();
+    let source = GitSource::new(GitSettings {
+        proxy: GitProxy {
+            choice: proxy.parse().unwrap(),
+            credentials_file: Some(file),
+        },
+        ..settings("https://git.invalid/repo.git")
+    })
+    .unwrap();
+    source.head().await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_other_credentials_is_told_from_the_server() {
+    let (url, requests) = serve("407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"");
+    let error = refusal_behind(&url, "user:hun:ter2\n").await;
+    assert_eq!(error.kind, PortErrorKind::Unreachable, "{error}");
+    assert!(error.message.contains("repository.proxyCredentialsFile"), "{error}");
+    assert!(!error.to_string().contains("ter2"), "{error}");
+    let requests: Vec<_> = requests.try_iter().collect();
+    assert!(
+        requests[0].starts_with("CONNECT git.invalid:443 HTTP/1.1"),
+        "{requests:?}"
+    );
+    // user:hun:ter2
+    let offered = "Proxy-Authorization: Basic dXNlcjpodW46dGVyMg==";
+    let offers = requests.iter().filter(|request| request.contains(offered));
+    assert_eq!(offers.count(), 1, "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_lets_nobody_through_is_told_from_the_server() {
+    let (url, _requests) = serve("403 Forbidden");
+    let error = refusal_behind(&url, "user:hunter2\n").await;
+    assert_eq!(error.kind, PortErrorKind::Unreachable, "{error}");
+    assert!(error.message.contains("repository.proxy"), "{error}");
+
+    let error = refusal_behind(&url, "hunter2\n").await;
+    assert_eq!(error.kind, PortErrorKind::Invalid, "{error}");
+    assert!(error.message.contains("holds no USER:PASSWORD"), "{error}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
 #[tokio::test]

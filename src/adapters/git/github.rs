@@ -146,6 +146,12 @@ impl Tokens {
         use PortErrorKind as K;
         const NOT_GITHUB: &str = "not an answer of GitHub's API: check repository.auth.githubApp.apiUrl";
         let status = answer.status.as_u16();
+        if answer.broken {
+            return Err(self.error(
+                K::Unknown,
+                format!("answered {status}, and broke off: check the network; is GitHub well?"),
+            ));
+        }
         if status == 201 {
             return serde_json::from_slice(&answer.body)
                 .ok()

@@ -248,6 +248,7 @@ fn an_answer_says_whether_to_try_again() {
             retry_after: retry_after.map(Duration::from_secs),
             date: None,
             body: Bytes::from_static(body.as_bytes()),
+            broken: false,
         };
         judge(Ok(answer)).map_err(|error| (error.retry, error.to_string()))
     };

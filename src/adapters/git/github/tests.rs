@@ -293,6 +293,14 @@ async fn each_refusal_has_its_kind_and_its_remedy() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_is_not_taken_for_one_of_somebody_else() {
+    let whole = minted();
+    let error = refusal(whole[..whole.len() - 5].to_owned()).await;
+    assert_eq!(error.kind, PortErrorKind::Unknown);
+    assert!(error.message.contains("answered 201, and broke off"), "{error}");
+}
+
+#[tokio::test]
 async fn what_could_be_a_credential_is_not_repeated() {
     let body = json!({"message": format!("no use for {TOKEN} here")}).to_string();
     let error = refusal(answer("401 Unauthorized", "", &body)).await;
