@@ -35,7 +35,8 @@ impl GitProxy {
             (ProxyChoice::Url(url), None) => Ok(Proxy::Url(Secret::new(url.as_str()))),
             (ProxyChoice::Url(url), Some(file)) => {
                 let credentials = Secret::new(read_file(file)?);
-                let (user, password) = credentials.reveal().split_once(':').ok_or_else(|| {
+                let one_line = Some(credentials.reveal()).filter(|text| !text.contains(char::is_control));
+                let (user, password) = one_line.and_then(|text| text.split_once(':')).ok_or_else(|| {
                     format!(
                         "{} holds no USER:PASSWORD on one line: repository.proxyCredentialsFile",
                         file.display()
@@ -117,7 +118,9 @@ mod tests {
 
     #[test]
     fn a_file_with_something_else_is_named_and_not_shown() {
-        let error = resolved("http://proxy.example:3128", Some("hunter2")).unwrap_err();
-        assert!(error.contains("USER:PASSWORD") && !error.contains("hunter2"), "{error}");
+        for content in ["hunter2", "", "user:\nhunter2", "user:hunter2\n\0"] {
+            let error = resolved("http://proxy.example:3128", Some(content)).unwrap_err();
+            assert!(error.contains("USER:PASSWORD") && !error.contains("hunter2"), "{error}");
+        }
     }
 }
