@@ -5,6 +5,7 @@ mod child;
 mod error;
 mod github;
 mod known_hosts;
+mod last;
 mod local;
 mod loose;
 mod mirror;
@@ -32,6 +33,7 @@ use crate::ports::{Clock as _, DesiredSource, PortError, PortErrorKind};
 use child::{Children, Deadline, Done};
 pub use child::{WORKER_COMMAND, own_program};
 use github::Tokens;
+use last::LastCommit;
 use mirror::Place;
 pub use proxy::GitProxy;
 use remote::Remote;
@@ -128,6 +130,11 @@ impl GitSource {
     /// There is no room for a temporary folder.
     pub fn new(settings: GitSettings) -> Result<Self, PortError> {
         let history = snapshot::history(settings.force_push);
+        let cache = settings
+            .cache_dir
+            .as_ref()
+            .filter(|_| settings.url.local_path().is_none());
+        let last = cache.map(|cache| LastCommit::new(cache, &settings.url, &settings.branch));
         let mut temporary = None;
         let store = match (settings.url.local_path(), &settings.cache_dir) {
             (Some(path), _) => Store::Local(path),
@@ -159,6 +166,7 @@ impl GitSource {
                     home,
                 },
                 force_push: settings.force_push,
+                last,
                 verify: settings.verify,
             }),
             tokens: settings.github_app.map(|app| Box::new(Tokens::new(app))),

@@ -71,7 +71,8 @@ async fn head_through(program: &Path) -> PortError {
     source.head().await.unwrap_err()
 }
 
-fn script(folder: &Path, text: &str) -> PathBuf {
+/// A program that is this script.
+pub(crate) fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("script");
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();

@@ -9,6 +9,7 @@
 mod children;
 mod disk;
 mod github_app;
+mod memory;
 mod origin;
 mod servers;
 mod smart_http;
@@ -209,6 +210,64 @@ async fn g08_a_rewritten_branch_is_refused_where_that_is_asked_for() {
         origin.commit("main", &[("a.yaml", "5")], &[]);
         tree_at_head(&other).await;
     }
+}
+
+#[tokio::test]
+async fn g08_a_rewritten_branch_is_refused_by_the_next_process_too() {
+    let origin = Origin::new();
+    let server = Server::start(&origin.path());
+    let cache = tempfile::tempdir().unwrap();
+    let start = |force_push| {
+        GitSource::new(GitSettings {
+            force_push,
+            cache_dir: Some(cache.path().to_owned()),
+            ..settings(&server.url)
+        })
+        .unwrap()
+    };
+    let read = async |force_push| {
+        let source = start(force_push);
+        let head = source.head().await.unwrap();
+        source.tree(head.as_ref(), ALL).await
+    };
+    let first = origin.commit("main", &[("a.yaml", "1")], &[]);
+    read(ForcePush::Refuse).await.unwrap();
+    let second = origin.commit("main", &[("a.yaml", "2")], &[first]);
+    read(ForcePush::Refuse).await.unwrap();
+
+    let rewritten = origin.commit("main", &[("a.yaml", "3")], &[first]);
+    // Also after the mirror was made anew, which the last commit is then no part of.
+    for gone in [false, true] {
+        for entry in fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path()) {
+            if gone && entry.is_dir() {
+                fs::remove_dir_all(entry).unwrap();
+            }
+        }
+        let error = read(ForcePush::Refuse).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Invalid, "{error}");
+        assert!(
+            error.message.contains(&second.to_string()) && !error.message.contains("restart"),
+            "{error}"
+        );
+    }
+
+    read(ForcePush::Allow).await.unwrap();
+    read(ForcePush::Refuse).await.unwrap();
+    let third = origin.commit("main", &[("a.yaml", "4")], &[rewritten]);
+    read(ForcePush::Refuse).await.unwrap();
+    origin.commit("main", &[("a.yaml", "5")], &[]);
+    let error = read(ForcePush::Refuse).await.unwrap_err();
+    assert!(error.message.contains(&third.to_string()), "{error}");
+
+    // What is kept is part of a cache: without it the branch is taken as it is. What is there and cannot be read is not
+    // taken for absent.
+    let kept = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.into_iter().find(|path| path.is_file()).unwrap();
+    fs::write(&kept, "nonsense").unwrap();
+    let error = read(ForcePush::Refuse).await.unwrap_err();
+    assert!(error.to_string().contains(kept.to_str().unwrap()), "{error}");
+    fs::remove_file(kept).unwrap();
+    read(ForcePush::Refuse).await.unwrap();
 }
 
 #[tokio::test]

@@ -76,8 +76,7 @@ impl Origin {
 
     /// Makes a commit of a tree that Git itself would not write.
     pub(crate) fn commit_raw_tree(&self, branch: &str, tree: &[u8]) -> Oid {
-        let objects = self.repository.odb().unwrap();
-        let tree = objects.write(ObjectType::Tree, tree).unwrap();
+        let tree = self.tree(tree);
         let author = "Test <test@example.com> 1700000000 +0000";
         let commit = format!("tree {tree}\nauthor {author}\ncommitter {author}\n\ntest\n");
         self.commit_raw(branch, commit.as_bytes())
@@ -90,6 +89,11 @@ impl Origin {
         let reference = format!("refs/heads/{branch}");
         self.repository.reference(&reference, commit, true, "test").unwrap();
         commit
+    }
+
+    /// Stores a folder that Git itself would not write.
+    pub(crate) fn tree(&self, tree: &[u8]) -> Oid {
+        self.repository.odb().unwrap().write(ObjectType::Tree, tree).unwrap()
     }
 
     /// Stores a file's content.

@@ -14,6 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use git2::{Buf, Oid, Repository};
 
+use crate::memory::swollen;
+
 /// What the server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -21,6 +23,8 @@ pub(crate) enum Manner {
     Down,
     /// Sends half of each pack.
     Truncating,
+    /// Adds to each pack what unfolds to all the memory that there is.
+    Swollen,
 }
 
 /// A server, and how to make it misbehave.
@@ -49,7 +53,8 @@ impl Server {
                 let manner = match manner.load(Ordering::SeqCst) {
                     0 => Manner::Well,
                     1 => Manner::Down,
-                    _ => Manner::Truncating,
+                    2 => Manner::Truncating,
+                    _ => Manner::Swollen,
                 };
                 let asked = asks_for.lock().unwrap().clone();
                 answer(stream, Path::new(&repository), manner, asked.as_deref(), &packs);
@@ -99,7 +104,12 @@ fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, asked: Optio
         let mut response = b"0008NAK\n".to_vec();
         if body.contains("done") {
             packs.fetch_add(1, Ordering::SeqCst);
-            response.extend(pack(&repository, &body));
+            let pack = pack(&repository, &body);
+            response.extend(if manner == Manner::Swollen {
+                swollen(&pack)
+            } else {
+                pack
+            });
             if manner == Manner::Truncating {
                 response.truncate(response.len() / 2);
             }

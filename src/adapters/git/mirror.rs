@@ -189,20 +189,24 @@ impl Place {
         format!("open the mirror in {}", self.folder.display())
     }
 
-    fn error(&self, error: &io::Error) -> PortError {
-        let kind = if error.kind() == io::ErrorKind::PermissionDenied {
-            PortErrorKind::AccessDenied
-        } else {
-            PortErrorKind::Unknown
-        };
-        let message =
-            format!("{error}: repository.cacheDir must be a folder that Pinfold may write to, with space left");
-        PortError::new(kind, self.operation(), message)
+    fn error(&self, failure: &io::Error) -> PortError {
+        error(self.operation(), failure)
     }
 
     fn git_error(&self, error: &git2::Error) -> PortError {
         self.error(&io::Error::other(error.message().to_owned()))
     }
+}
+
+/// Says that something in the cache could not be read or written.
+pub(super) fn error(operation: String, error: &io::Error) -> PortError {
+    let kind = if error.kind() == io::ErrorKind::PermissionDenied {
+        PortErrorKind::AccessDenied
+    } else {
+        PortErrorKind::Unknown
+    };
+    let message = format!("{error}: repository.cacheDir must be a folder that Pinfold may write to, with space left");
+    PortError::new(kind, operation, message)
 }
 
 /// Passes over a file system without locks: there, two processes must not share a folder.

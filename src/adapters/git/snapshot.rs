@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use git2::{ErrorCode, ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::super::listing::{Bounds, list};
 use super::error;
+use super::last::LastCommit;
 use super::local;
 use super::loose;
 use super::mirror::{History, Lock, Place};
@@ -29,6 +30,8 @@ pub(super) struct Snapshots {
     /// Whether a rewritten branch is followed.
     #[serde(with = "wire::Rewrites")]
     pub(super) force_push: ForcePush,
+    /// Where the last commit is kept for the next process; `None` where there is no cache to keep it in.
+    pub(super) last: Option<LastCommit>,
     /// Who must have signed a commit; `None` where nobody need have.
     pub(super) verify: Option<GitVerify>,
 }
@@ -99,12 +102,13 @@ impl Snapshots {
         let place = match &self.store {
             Store::Local(path) => {
                 let repository = local::open(path, &self.operation(commit))?;
-                return Ok((commit, self.read(&repository, commit, paths, known, now)?));
+                return Ok((commit, self.read(&repository, commit, paths, &self.last(known)?, now)?));
             }
             Store::Mirror(place) => place,
         };
         let lock = place.lock()?;
         place.tidy(&lock)?;
+        let last = self.last(known)?;
         let mut mirror = Mirror {
             place,
             lock,
@@ -121,13 +125,19 @@ impl Snapshots {
         if !mirror.has(commit)? && !mirror.fresh {
             self.renew(&mut mirror)?;
         }
-        let tree = match self.read(mirror.repository()?, commit, paths, known, now) {
+        let tree = match self.read(mirror.repository()?, commit, paths, &last, now) {
             Err(error) if error.kind == PortErrorKind::Malformed && !mirror.fresh => {
                 self.renew(&mut mirror)?;
-                self.read(mirror.repository()?, commit, paths, known, now)?
+                self.read(mirror.repository()?, commit, paths, &last, now)?
             }
             other => other?,
         };
+        match (&self.last, self.force_push) {
+            (Some(last), ForcePush::Refuse) => last.keep(commit)?,
+            // Whoever refuses again begins with the branch as it is then.
+            (Some(last), ForcePush::Allow) => last.forget()?,
+            (None, _) => {}
+        }
         Ok((commit, tree))
     }
 
@@ -218,7 +228,7 @@ impl Snapshots {
         repository: &Repository,
         commit: Oid,
         paths: &[String],
-        known: &Known,
+        last: &[Oid],
         now: Timestamp,
     ) -> Result<SourceTree, PortError> {
         if !has(repository, commit) {
@@ -233,28 +243,43 @@ impl Snapshots {
         if let Some(who) = &self.verify {
             verify::check(repository, commit, who, now, &self.operation(commit))?;
         }
-        self.check_ancestry(repository, commit, known.head.as_deref())?;
+        last.iter()
+            .try_for_each(|last| self.check_ancestry(repository, commit, *last))?;
         list(&tree, paths, &Bounds::default())
     }
 
-    /// Refuses a commit that does not descend from the last one, where that is asked for.
-    fn check_ancestry(&self, repository: &Repository, commit: Oid, last: Option<&str>) -> Result<(), PortError> {
-        let last = last.and_then(|last| Oid::from_str(last).ok());
-        let Some(last) = last.filter(|last| *last != commit && self.force_push == ForcePush::Refuse) else {
+    /// Returns the commits that the next one must descend from: the last of this process, and the last that any process
+    /// has kept.
+    fn last(&self, known: &Known) -> Result<Vec<Oid>, PortError> {
+        if self.force_push == ForcePush::Allow {
+            return Ok(Vec::new());
+        }
+        let own = known.head.as_deref().and_then(|head| Oid::from_str(head).ok());
+        let kept = self.last.as_ref().map(LastCommit::read).transpose()?.flatten();
+        Ok(own.into_iter().chain(kept).collect())
+    }
+
+    /// Refuses a commit that does not descend from the last one.
+    fn check_ancestry(&self, repository: &Repository, commit: Oid, last: Oid) -> Result<(), PortError> {
+        if commit == last {
             return Ok(());
-        };
-        let descends = match repository.graph_descendant_of(commit, last) {
-            // The last commit is not in the history that was fetched.
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
-            other => other,
-        };
-        if descends.map_err(|error| error::corrupt(&self.operation(commit), "the history", &error))? {
+        }
+        let descends = || repository.graph_descendant_of(commit, last);
+        // One that is not here is not in the history that was fetched.
+        if has(repository, last)
+            && descends().map_err(|error| error::corrupt(&self.operation(commit), "the history", &error))?
+        {
             return Ok(());
         }
         let branch = &self.remote.branch;
+        let restart = if self.last.is_none() {
+            ", or restart Pinfold"
+        } else {
+            ""
+        };
         let message = format!(
-            "branch {branch} was rewritten: {commit} does not descend from {last}, which is kept; find out who pushed, \
-             then restart Pinfold to take it, or set repository.forcePush to allow"
+            "branch {branch} was rewritten: {commit} does not descend from {last}, which is kept; find out who pushed, then \
+             set repository.forcePush to allow until it is read{restart}"
         );
         Err(PortError::new(PortErrorKind::Invalid, self.operation(commit), message))
     }
