@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observer;
 use crate::domain::{
-    AliasName, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId, UpdateStatus,
-    VerifiedObject, Version, VersionState,
+    AliasName, ArtifactVersion, CodeSettings, CodeSha256, FunctionKey, FunctionVersion, Publication, RevisionId,
+    UpdateStatus, VerifiedObject, Version, VersionState,
 };
 use crate::plan::{LatestGuard, Reach, Reason, Step, StepReport, StepResult, Subject, VersionRef, Withheld};
 use crate::ports::{Clock, LambdaWrite, PortError, PortErrorKind, Qualifier};
@@ -84,8 +84,8 @@ enum Look<T> {
     Over(T),
     /// Lambda is still at it.
     Unfinished,
-    /// Lambda did not say, for a reason that may pass.
-    Unanswered,
+    /// Lambda did not say, for this reason, which may pass.
+    Unanswered(String),
 }
 
 /// What waiting for a version came to.
@@ -111,6 +111,8 @@ enum Outcome {
     },
     /// Nothing was written, because the world is not as the plan saw it.
     Refused(String),
+    /// Nothing was written, because the pass is to end.
+    Ended,
     /// It did not take effect, or that is not known.
     Failed {
         message: String,
@@ -172,13 +174,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 (halted, published) = (None, None);
             }
             if self.stop.is_cancelled() {
-                halted = Some(match (&report.step, &holds) {
-                    // Callers of the function without an alias get it for as long as no pass comes.
-                    (Step::UpdateCode { .. }, Some(version)) => {
-                        format!("the pass was ended early; until the next one $LATEST holds the code of {version}")
-                    }
-                    (_, _) => "the pass was ended early; the next one goes on from here".to_owned(),
-                });
+                halted = Some(ended_early(&report.step, holds.as_ref()));
             }
             if let Some(why) = &halted {
                 report.result = StepResult::Skipped;
@@ -186,9 +182,6 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 finished(&report, Duration::ZERO);
                 execution.reports.push(report);
                 continue;
-            }
-            if let Step::UpdateCode { version, .. } = &report.step {
-                holds = Some(version.clone());
             }
             let before = self.clock.uptime();
             let outcome = self.take(&report.step, &mut published).await;
@@ -202,6 +195,10 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                     execution.again = true;
                     (StepResult::Refused, Some(message))
                 }
+                Outcome::Ended => {
+                    execution.again = true;
+                    (StepResult::Refused, Some(ended_early(&report.step, holds.as_ref())))
+                }
                 Outcome::Failed { message, reason, again } => {
                     execution.again |= again;
                     let subject = report
@@ -213,6 +210,11 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                     (StepResult::Failed, Some(message))
                 }
             };
+            if let Step::UpdateCode { version, .. } = &report.step
+                && result != StepResult::Refused
+            {
+                holds = Some(version.clone());
+            }
             if report.version.is_none() && report.step.awaits_publication() {
                 report.version = published;
             }
@@ -244,7 +246,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                     let call = self.lambda.create_alias(&self.key.name, alias, version);
                     match self.write(call).await {
                         Some(result) => self.look_at_alias(alias, version, result).await,
-                        None => ended_early(),
+                        None => Outcome::Ended,
                     }
                 }
                 Err(outcome) => outcome,
@@ -254,7 +256,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                     let call = self.lambda.move_alias(&self.key.name, alias, version, expect);
                     match self.write(call).await {
                         Some(result) => self.look_at_alias(alias, version, result).await,
-                        None => ended_early(),
+                        None => Outcome::Ended,
                     }
                 }
                 Err(outcome) => outcome,
@@ -281,7 +283,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         };
         let call = self.lambda.update_code(&self.key.name, code, settings, &guard);
         let Some(result) = self.write(call).await else {
-            return ended_early();
+            return Outcome::Ended;
         };
         match result {
             Ok(Some(sha256)) if sha256 == code.sha256 => Outcome::done(None),
@@ -335,7 +337,7 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     async fn publish(&self, expect: CodeSha256, publication: &Publication) -> Outcome {
         let call = self.lambda.publish(&self.key.name, expect, publication);
         let Some(result) = self.write(call).await else {
-            return ended_early();
+            return Outcome::Ended;
         };
         match result {
             Ok((version, sha256)) if sha256 == expect => match self.await_active(version, expect).await {
@@ -416,18 +418,23 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         let mut first = FIRST_PAUSES.into_iter();
         let mut unanswered = 0;
         loop {
-            match look().await {
+            let why = match look().await {
                 Look::Over(outcome) => return outcome,
-                Look::Unfinished => unanswered = 0,
-                Look::Unanswered => unanswered += 1,
-            }
+                Look::Unfinished => None,
+                Look::Unanswered(error) => Some(error),
+            };
+            unanswered = why.as_ref().map_or(0, |_| unanswered + 1);
             let pause = first.next().unwrap_or(PAUSE);
             let pause = pause.saturating_mul(1 << unanswered.min(8)).min(LONGEST_PAUSE);
             // The looks themselves may be slow, so it is the clock that counts.
             let waited = self.clock.uptime().saturating_sub(before);
             if waited >= LONGEST_WAIT {
-                let message = format!("{what} is not complete after {} s", waited.as_secs());
-                return Outcome::Refused(message).into();
+                let seconds = waited.as_secs();
+                return Outcome::Refused(match why {
+                    Some(why) => format!("whether {what} is complete could not be learnt in {seconds} s: {why}"),
+                    None => format!("{what} is not complete after {seconds} s"),
+                })
+                .into();
             }
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
@@ -443,7 +450,9 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         match to {
             VersionRef::Known { version, sha256 } => match self.await_active(version, sha256).await {
                 Readiness::Known(Outcome::Done { .. }) => Ok(version),
-                Readiness::Known(outcome @ (Outcome::Refused(_) | Outcome::Failed { .. })) => Err(outcome),
+                Readiness::Known(outcome @ (Outcome::Refused(_) | Outcome::Ended | Outcome::Failed { .. })) => {
+                    Err(outcome)
+                }
                 // The next plan does without it.
                 Readiness::Never(_, state) => Err(Outcome::Refused(format!(
                     "version {version} is {state} and cannot serve"
@@ -494,19 +503,29 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
     }
 }
 
-fn ended_early() -> Outcome {
-    Outcome::Refused("the pass was ended early; the next one goes on from here".to_owned())
+/// Says what it means that a step was not taken because the pass is to end. `holds` is the version whose code this plan
+/// last gave to `$LATEST`.
+fn ended_early(step: &Step, holds: Option<&ArtifactVersion>) -> String {
+    match (step, holds) {
+        // Callers of the function without an alias get it for as long as no pass comes.
+        (Step::UpdateCode { .. }, Some(version)) => {
+            format!("the pass was ended early; until the next one $LATEST holds the code of {version}")
+        }
+        (_, _) => "the pass was ended early; the next one goes on from here".to_owned(),
+    }
 }
 
-/// Sorts a failed look: what may pass is waited out, anything else ends the wait.
+/// Sorts a failed look: what may pass is waited out, anything else ends the wait. Credentials that have expired are
+/// followed by others.
 fn unanswered<T: From<Outcome>>(error: &PortError) -> Look<T> {
     match error.kind {
-        PortErrorKind::Throttled | PortErrorKind::Unreachable | PortErrorKind::Unknown => Look::Unanswered,
+        PortErrorKind::Throttled | PortErrorKind::Unreachable | PortErrorKind::Unknown | PortErrorKind::Credentials => {
+            Look::Unanswered(error.to_string())
+        }
         PortErrorKind::NotFound
         | PortErrorKind::Conflict
         | PortErrorKind::Precondition
         | PortErrorKind::AccessDenied
-        | PortErrorKind::Credentials
         | PortErrorKind::CodeStorageExceeded
         | PortErrorKind::Invalid
         | PortErrorKind::TooLarge

@@ -1,14 +1,15 @@
-//! A newer commit ends the pass of the one before it, at any of its calls. The step in hand is finished and no other is
+//! A newer commit, or a stop, ends a pass at any of its calls. The step in hand is finished and no other is
 //! taken, no alias is left at what neither commit names, and the next pass brings everything to the newer one.
 
 use std::time::Duration;
 
+use pinfold::plan::Report;
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::{Gate, Passed, Write};
 use crate::jobs::{JOBS, Job};
 use crate::run::{Run, writes_of};
-use crate::stage::Stage;
+use crate::stage::{Stage, hash, key};
 
 /// Uploads that are through by the next call, and uploads that are in progress when the newer commit comes.
 const WINDOWS: [Duration; 2] = [Duration::ZERO, Duration::from_millis(700)];
@@ -37,8 +38,17 @@ fn undisturbed(job: &Job, window: Duration) -> Vec<Passed> {
     gate.passed()
 }
 
+/// What a pass that was ended early came to.
+struct Cut {
+    writes: Vec<Passed>,
+    /// Writes that were made after its end was asked for.
+    later: usize,
+    /// None where no step had been taken.
+    report: Option<Report>,
+}
+
 /// Ends a pass at its `k`-th call: before it is made, or while it is on its way.
-fn cut(stage: &Stage, k: usize, on_its_way: bool) -> (Vec<Passed>, usize) {
+fn cut(stage: &Stage, k: usize, on_its_way: bool) -> Cut {
     let gate = Gate::default().watched(stage.witness());
     let engine = stage.engine(&gate);
     let end = CancellationToken::new();
@@ -51,10 +61,13 @@ fn cut(stage: &Stage, k: usize, on_its_way: bool) -> (Vec<Passed>, usize) {
     }
     end.cancel();
     run.finish();
-    drop(run);
+    let report = run.into_report();
     let after = gate.passed()[k.min(gate.count())..].to_vec();
-    let later = after.iter().filter(|passed| passed.write.is_some()).count();
-    (writes_of(&gate), later)
+    Cut {
+        writes: writes_of(&gate),
+        later: after.iter().filter(|passed| passed.write.is_some()).count(),
+        report,
+    }
 }
 
 #[test]
@@ -75,7 +88,7 @@ fn a_newer_commit_may_come_at_any_call_of_a_pass() {
                         let case = format!("{}, {says}, at call {k} (on its way: {on_its_way})", job.name);
                         world.sandbox.load(start.clone()).unwrap();
                         world.desired = older.clone();
-                        let (mut writes, later) = cut(&world, k, on_its_way);
+                        let Cut { mut writes, later, .. } = cut(&world, k, on_its_way);
                         // Only what was in hand is finished, one step for each function.
                         let functions = world.desired.functions.len();
                         assert!(later <= functions, "{case}: {later} writes after it: {writes:#?}");
@@ -92,4 +105,52 @@ fn a_newer_commit_may_come_at_any_call_of_a_pass() {
     }
     println!("newer commits: {points}; at most {most} writes after one");
     assert!(points >= 1_700, "only {points} were tried");
+}
+
+/// Returns the version whose code was left in `$LATEST` on the way of an alias through it.
+fn left(stage: &Stage) -> Option<String> {
+    let desired = &stage.desired.functions[&key("api")];
+    let latest = stage.versions("api")[0]["CodeSha256"].clone();
+    let mut candidates = desired.aliases.values().map(|alias| alias.version.as_str());
+    let wanted = desired.code.version.as_str();
+    candidates
+        .find(|version| *version != wanted && latest == hash(version).to_string())
+        .map(str::to_owned)
+}
+
+#[test]
+fn d01_a_pass_that_is_stopped_at_any_call_is_finished_by_the_next_start() {
+    let (mut points, mut candidates) = (0, 0);
+    for job in &JOBS {
+        let calls = undisturbed(job, Duration::ZERO);
+        let world = job.world(Duration::ZERO);
+        let start = world.sandbox.save();
+        let was = left(&world);
+        let expected = world.settle().len();
+        let live = world.live();
+        for k in 0..=calls.len() {
+            for on_its_way in [false, true] {
+                let case = format!("{} is stopped at call {k} (on its way: {on_its_way})", job.name);
+                world.sandbox.load(start.clone()).unwrap();
+                let Cut { mut writes, report, .. } = cut(&world, k, on_its_way);
+                if let Some(version) = left(&world).filter(|version| was.as_ref() != Some(version)) {
+                    let told = format!("{:?}", report.unwrap().functions);
+                    let says = format!("$LATEST holds the code of {version}");
+                    assert!(told.contains(&says), "{case}: {told}");
+                    candidates += 1;
+                }
+                writes.extend(world.settle());
+                assert_eq!(world.live(), live, "{case}");
+                assert_eq!(writes.len(), expected, "{case}: nothing is done twice: {writes:#?}");
+                world.assert_sound(&writes, &[&world.desired], &case);
+                world.assert_no_version_twice(&case);
+                points += 1;
+            }
+        }
+    }
+    println!("stops: {points}, of which {candidates} leave a candidate in $LATEST");
+    assert!(
+        points >= 500 && candidates >= 50,
+        "only {points} and {candidates} were tried"
+    );
 }

@@ -63,6 +63,11 @@ impl<'a> Run<'a> {
         self.report.as_ref().unwrap()
     }
 
+    /// What the pass came to; none where it was ended before any step.
+    pub(crate) fn into_report(self) -> Option<Report> {
+        self.report
+    }
+
     /// Returns whether the pass is over and found everything as Git says.
     pub(crate) fn in_sync(&self) -> bool {
         self.report
