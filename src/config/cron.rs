@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use croner::parser::{CronParser, Seconds};
+use chrono::{DateTime, TimeZone as _, Utc};
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use thiserror::Error;
 
 /// A cron expression of six fields, seconds first, that the scheduler is known to accept and that comes at least once.
@@ -18,6 +19,10 @@ pub struct CronSchedule {
 /// The longest time by which a tick may come late.
 const LONGEST_SPREAD: Duration = Duration::from_mins(1);
 
+/// Where a time that comes is looked for: the parser looks day by day until the year 5000, which from today takes seconds
+/// where there is none. In the 28 years before that, each date comes on each day of the week.
+const FIRST_YEAR: i32 = 4972;
+
 /// Why a cron expression was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CronError {
@@ -29,6 +34,12 @@ pub enum CronError {
     /// It names a time that never comes, such as 30 February.
     #[error("this time never comes: change the day or the month")]
     Never,
+}
+
+/// Returns a time at which it comes; `None` where it never does. It has no years, so that any point in time serves.
+pub(super) fn some_time(cron: &Cron) -> Option<DateTime<Utc>> {
+    let start = Utc.with_ymd_and_hms(FIRST_YEAR, 1, 1, 0, 0, 0).single()?;
+    cron.find_next_occurrence(&start, false).ok()
 }
 
 impl CronSchedule {
@@ -48,16 +59,16 @@ impl FromStr for CronSchedule {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        // The very parser and options of tokio-cron-scheduler.
+        // The very parser and options of tokio-cron-scheduler, but for years: one that is over never comes.
         let cron = CronParser::builder()
             .seconds(Seconds::Required)
+            .year(Year::Disallowed)
             .build()
             .parse(text)
             .map_err(|error| CronError::Syntax(error.to_string().trim_end_matches('.').to_owned()))?;
-        // Any point in time serves: the question is whether there is a next one at all.
-        let next = |after: &DateTime<Utc>| cron.find_next_occurrence(after, false).ok();
-        let first = next(&DateTime::UNIX_EPOCH).ok_or(CronError::Never)?;
-        let period = next(&first).and_then(|second| (second - first).to_std().ok());
+        let first = some_time(&cron).ok_or(CronError::Never)?;
+        let second = cron.find_next_occurrence(&first, false).ok();
+        let period = second.and_then(|second| (second - first).to_std().ok());
         Ok(Self {
             expression: text.to_owned(),
             spread: period.map_or(LONGEST_SPREAD, |period| (period / 10).min(LONGEST_SPREAD)),
@@ -87,6 +98,7 @@ mod tests {
             "often",
             "0/0 * * * * *",
             "* * * * * * * *",
+            "0 0 0 1 1 * 2020",
         ] {
             assert!(
                 matches!(bad.parse::<CronSchedule>(), Err(CronError::Syntax(_))),
@@ -107,5 +119,14 @@ mod tests {
     #[test]
     fn a_time_that_never_comes_is_refused() {
         assert_eq!("0 0 0 30 2 *".parse::<CronSchedule>(), Err(CronError::Never));
+    }
+
+    #[test]
+    fn a_time_that_comes_seldom_is_taken() {
+        for day in ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"] {
+            // With a plus, day and weekday must both be so: the 29 February comes on each weekday in 28 years.
+            let seldom = format!("0 0 0 29 2 +{day}");
+            assert!(seldom.parse::<CronSchedule>().is_ok(), "{seldom}");
+        }
     }
 }

@@ -148,7 +148,7 @@ colour: blue
     c.yaml:13:5: targets[1].path: `..` leads out of the repository: write the folder from the repository's root
     c.yaml:15:5: targets[1].endpointUrl: not an endpoint: write http://HOST:PORT or https://HOST, a name in ASCII or an IP address, without user, query or fragment
     c.yaml:16:1: mode: a text stands here, expected `reconcile` or `observe`: write one of these words
-    c.yaml:17:13: schedule.git: not a cron expression (Invalid pattern: Pattern must have 6 or 7 fields when seconds are required and years are optional): write six fields, seconds first, such as "0 0/2 * * * *" for every two minutes
+    c.yaml:17:13: schedule.git: not a cron expression (Invalid pattern: Pattern must have 6 fields when seconds are required and years are disallowed): write six fields, seconds first, such as "0 0/2 * * * *" for every two minutes
     c.yaml:18:11: limits.maxChangedFunctions: write a number of functions such as 20, a percentage from 0% to 100%, or none
     c.yaml:18:38: limits.getFunctionPerSecond: out of range: write calls a second, from 0.1 to 10000
     c.yaml:19:9: http.listen: not an IP address and port: write 0.0.0.0:8420 for all interfaces, 127.0.0.1:8420 for this machine alone
@@ -207,7 +207,8 @@ fn a_window_has_its_beginning_its_length_and_its_zone() {
 fn a_window_that_cannot_be_meant_is_refused() {
     let found = faults_of(
         "windows:\n- {duration: 1h, timezone: UTC}\n- {allow: often, deny: '* * * * *', duration: 1s, timezone: CEST}\n\
-         - {deny: '0 0 30 2 *', duration: 32days, timezone: UTC, targets: [prdo], functions: []}\n- {deny: '61 * * * *'}\n",
+         - {deny: '0 0 30 2 *', duration: 32days, timezone: UTC, targets: [prdo], functions: []}\n- {deny: '61 * * * *'}\n\
+         - {deny: '0 0 0 1 1 * 2020', duration: 1h, timezone: UTC}\n",
     );
     insta::assert_snapshot!(found, @r#"
     c.yaml:4:3: windows[0]: neither `allow` nor `deny`: write one with the cron expression of its beginning
@@ -221,6 +222,7 @@ fn a_window_that_cannot_be_meant_is_refused() {
     c.yaml:7:3: windows[3].duration: missing: write a number with its unit, such as 90m or 62h
     c.yaml:7:3: windows[3].timezone: missing: write a name of the IANA database, such as Europe/Vienna or UTC
     c.yaml:7:4: windows[3].deny: not a cron expression (Component error: Number out of bounds): write five fields, such as "0 16 * * FRI", or six with seconds first
+    c.yaml:8:4: windows[4].deny: not a cron expression (Invalid pattern: Pattern must have 5 or 6 fields when years are disallowed): write five fields, such as "0 16 * * FRI", or six with seconds first
     "#);
 }
 

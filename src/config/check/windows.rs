@@ -1,9 +1,10 @@
 //! Checks `windows`: when functions may be changed. Looks at no clock.
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use croner::Cron;
-use croner::parser::{CronParser, Seconds};
+use croner::parser::{CronParser, Seconds, Year};
 
+use super::super::cron::some_time;
 use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
@@ -108,7 +109,9 @@ fn window(
 /// Reads a cron expression of five fields, or of six with seconds first.
 fn cron(raw: Loose<String>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Cron> {
     let text = faults.take(path, Some(raw), QUOTE)?;
-    let parsed = CronParser::builder().seconds(Seconds::Optional).build().parse(&text);
+    // A year would be over one day, and then be looked for in vain with each look at the window.
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed);
+    let parsed = parser.build().parse(&text);
     let cron = match parsed {
         Ok(cron) => cron,
         Err(error) => {
@@ -119,8 +122,7 @@ fn cron(raw: Loose<String>, path: &FieldPath, faults: &mut Faults<'_>) -> Option
             return None;
         }
     };
-    // Any point in time serves: the question is whether there is a next one at all.
-    if cron.find_next_occurrence(&DateTime::UNIX_EPOCH, false).is_err() {
+    if some_time(&cron).is_none() {
         faults.add(path, "this time never comes: change the day or the month");
         return None;
     }
