@@ -24,7 +24,7 @@ pub use json::fault as fault_json;
 pub use progress::Progress;
 pub use report::{FunctionReport, Live, Report, Serving, State, StepReport, StepResult, Summary, Unmanaged};
 pub use step::{LatestGuard, Reach, Step, VersionRef};
-pub use text::faults_text;
+pub use text::{counted, faults_text};
 pub use withheld::{Reason, Subject, Withheld};
 
 use crate::domain::{

@@ -184,6 +184,10 @@ fn every_reason_has_its_heading_and_its_row() {
         .map(str::to_owned)
         .collect();
     assert_eq!(headings, reasons);
+    for reason in Reason::ALL {
+        let anchor = format!("/docs/withheld.md#{}", reason.as_str().to_lowercase());
+        assert!(reason.help().ends_with(&anchor), "{reason} links to its heading");
+    }
     let untold: Vec<_> = reasons
         .iter()
         .filter(|reason| !page.contains(&format!("| [{reason}](#{}) |", reason.to_lowercase())))

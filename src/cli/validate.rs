@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{Global, OutputFormat, logging, setup};
 use crate::adapters::folder::FolderSource;
 use crate::domain::{DesiredState, Target};
-use crate::plan::{SCHEMA_VERSION, fault_json, faults_text};
+use crate::plan::{SCHEMA_VERSION, counted, fault_json, faults_text};
 use crate::reconcile::{ManifestCache, load};
 
 #[derive(Debug, Args)]
@@ -64,10 +64,8 @@ fn print(desired: &DesiredState, targets: &[Target], output: Output) -> Result<(
             if targets.is_empty() {
                 output.note("no folder of the first level holds manifests; --config names targets elsewhere");
             }
-            output.data(&format!(
-                "{functions} functions in {} targets, no faults\n",
-                targets.len()
-            ))
+            let (functions, targets) = (counted(functions, "function"), counted(targets.len(), "target"));
+            output.data(&format!("{functions} in {targets}, no faults\n"))
         }
         OutputFormat::Text => output.data(&faults_text(&desired.faults)),
     }

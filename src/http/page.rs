@@ -114,8 +114,9 @@ fn row(body: &mut String, function: &FunctionReport) {
             .unwrap_or_default();
         let _ = write!(
             body,
-            "{}<b title=\"{}\">{}</b> {}{}<br>",
+            "{}<a href=\"{}\" title=\"{}\">{}</a> {}{}<br>",
             escape(&label),
+            withheld.reason.help(),
             escape(withheld.reason.release()),
             withheld.reason,
             escape(&withheld.message),

@@ -189,5 +189,6 @@ fn withheld(withheld: &Withheld) -> Value {
         "since": withheld.since.as_ref().map(time),
         "until": withheld.until.as_ref().map(time),
         "release": withheld.reason.release(),
+        "help": withheld.reason.help(),
     })
 }

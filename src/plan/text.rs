@@ -24,6 +24,18 @@ fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Makes a text a hyperlink, which terminals show that know them (the sequence OSC 8). Where colours are not wanted it is
+/// taken away with them.
+fn link(address: &str, text: &str) -> String {
+    format!("\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\")
+}
+
+/// Counts things as people do: one function, two functions.
+pub fn counted(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
 impl Report {
     /// Renders the whole report. Failed targets are not in it: they are errors, and whoever prints says so apart.
     pub fn to_text(&self) -> String {
@@ -82,9 +94,9 @@ impl Report {
             None => "working tree".to_owned(),
         };
         format!(
-            "{}  {} functions: {}\n",
+            "{}  {}: {}\n",
             paint(BOLD, &revision),
-            self.functions.len(),
+            counted(self.functions.len(), "function"),
             counts.join(", ")
         )
     }
@@ -173,7 +185,7 @@ impl FunctionReport {
                 .label()
                 .map(|label| format!("{label} "))
                 .unwrap_or_default();
-            let reason = paint(YELLOW, withheld.reason.as_str());
+            let reason = link(&withheld.reason.help(), &paint(YELLOW, withheld.reason.as_str()));
             let _ = writeln!(
                 text,
                 "  {} {subject}{reason}: {}{}",

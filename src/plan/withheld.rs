@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::domain::{AliasName, ReadFailureKind, Timestamp};
 
+/// Where people read what each reason means and what to do about it.
+const HELP: &str = "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md";
+
 /// Something that should perhaps be changed and must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withheld {
@@ -165,6 +168,11 @@ impl Reason {
             Self::InternalError => "InternalError",
             Self::Contended => "Contended",
         }
+    }
+
+    /// Returns the address of what docs/withheld.md says about it.
+    pub fn help(self) -> String {
+        format!("{HELP}#{}", self.as_str().to_ascii_lowercase())
     }
 
     /// Returns what would release it, in the words with which docs/withheld.md begins to tell it.

@@ -159,6 +159,7 @@ async fn a_function_of_a_faulty_file_has_an_entry_too() {
       "withheld": [
         {
           "alias": null,
+          "help": "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md#invalidmanifest",
           "message": "prod/broken.yaml:1:1: apiVersion is missing: add apiVersion: pinfold/v1",
           "reason": "InvalidManifest",
           "release": "Correct the file.",

@@ -65,7 +65,7 @@ impl World {
                     let mut entry = entry.clone();
                     if list == "withheld" {
                         // The same for every entry of a reason, and no story of one pass.
-                        for field in ["since", "until", "release"] {
+                        for field in ["since", "until", "release", "help"] {
                             entry.as_object_mut().unwrap().remove(field);
                         }
                     }
