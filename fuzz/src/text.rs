@@ -3,6 +3,9 @@
 /// Characters that a message may have. The longest repeat a shortened value and a list of what is allowed.
 const LONGEST: usize = 1_000;
 
+/// What ends a line of YAML 1.1, by which places are counted.
+const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// Checks that a message is one line for people: not empty, not endless, nothing that a terminal would obey.
 ///
 /// # Panics
@@ -22,16 +25,13 @@ pub(crate) fn check_message(message: &str) {
 ///
 /// It does not.
 pub(crate) fn check_place(text: &str, line: Option<usize>, column: Option<usize>) {
-    let lines = text.split('\n').count();
+    let lines = text.split(BREAKS);
+    let count = lines.clone().count();
     assert!(
-        line.is_none_or(|line| (1..=lines + 1).contains(&line)),
-        "line {line:?} of {lines}"
+        line.is_none_or(|line| (1..=count + 1).contains(&line)),
+        "line {line:?} of {count}"
     );
-    let widest = text
-        .split('\n')
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or_default();
+    let widest = lines.map(|line| line.chars().count()).max().unwrap_or_default();
     assert!(
         column.is_none_or(|column| (1..=widest + 2).contains(&column)),
         "column {column:?} of {widest}"

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::line::one_line;
 use super::name::{AccountId, ArtifactVersion, FunctionName, Region, TargetName};
 
 /// One object in S3.
@@ -131,7 +132,10 @@ impl FromStr for ArtifactTemplate {
                 "target" => Hole::Target,
                 "region" => Hole::Region,
                 "account" => Hole::Account,
-                _ => return Err(ArtifactError::UnknownPlaceholder(name.chars().take(40).collect())),
+                _ => {
+                    let shown: String = name.chars().take(40).collect();
+                    return Err(ArtifactError::UnknownPlaceholder(one_line(&shown)));
+                }
             }));
             rest = after;
         }
@@ -238,6 +242,11 @@ mod tests {
         assert_eq!(fill("https://x/y"), Err(E::Shape));
         assert_eq!(fill("s3://bucket"), Err(E::Shape));
         assert_eq!(fill("s3://bucket/{nmae}"), Err(E::UnknownPlaceholder("nmae".into())));
+        let strange = fill("s3://bucket/{a\0\u{202e}\n}").unwrap_err().to_string();
+        assert!(
+            strange.starts_with(r"unknown placeholder {a\u{0}\u{202e}}"),
+            "{strange}"
+        );
         assert_eq!(fill("s3://bucket/{name"), Err(E::Brace));
         assert_eq!(fill("s3://bucket/name}"), Err(E::Brace));
         assert_eq!(fill("s3://bucket-{account}/x"), Err(E::NoAccount));

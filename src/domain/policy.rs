@@ -7,6 +7,7 @@ use std::time::Duration;
 use globset::{Glob, GlobMatcher};
 use thiserror::Error;
 
+use super::line::one_line;
 use super::name::FunctionName;
 
 /// A point in time, UTC.
@@ -88,7 +89,8 @@ impl FromStr for FunctionGlob {
                 matcher: glob.compile_matcher(),
             }),
             Ok(_) => Err(GlobError("an empty pattern".to_owned())),
-            Err(error) => Err(GlobError(error.to_string())),
+            // It repeats the pattern.
+            Err(error) => Err(GlobError(one_line(&error.to_string()))),
         }
     }
 }
@@ -170,6 +172,8 @@ mod tests {
         assert!(!glob.matches(&"my-checkout-api".parse().unwrap()));
         assert!("".parse::<FunctionGlob>().is_err());
         assert!("[".parse::<FunctionGlob>().is_err());
+        let strange = "{a\0\n".parse::<FunctionGlob>().unwrap_err().to_string();
+        assert!(!strange.chars().any(char::is_control), "{strange:?}");
     }
 
     #[test]
