@@ -5,6 +5,8 @@ pub mod clock;
 pub mod cron;
 pub mod folder;
 pub mod git;
+#[cfg(feature = "events")]
+pub mod hints;
 pub mod lambda;
 mod listing;
 pub mod notify;

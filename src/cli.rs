@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod exit;
 mod git_worker;
+mod hints;
 mod logging;
 mod man;
 mod notifications;

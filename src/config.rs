@@ -22,8 +22,8 @@ use thiserror::Error;
 pub use cron::{CronError, CronSchedule};
 
 use crate::domain::{
-    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, GithubApp, Mode, ProxyChoice, RepositoryUrl,
-    Target,
+    BranchName, ChangeLimit, DeployWindows, EndpointUrl, Fault, ForcePush, GithubApp, Mode, ProxyChoice, QueueUrl,
+    RepositoryUrl, Target,
 };
 use crate::notify::{ReceiverKind, Subscription};
 use faults::Faults;
@@ -121,6 +121,8 @@ pub struct TargetConfig {
     pub endpoint_url: Option<EndpointUrl>,
     /// Where S3 answers, if not at `endpoint_url`.
     pub s3_endpoint_url: Option<EndpointUrl>,
+    /// Where word comes of changes that others make.
+    pub event_queue: Option<QueueUrl>,
 }
 
 /// When to look.

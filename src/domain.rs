@@ -15,6 +15,7 @@ mod observed;
 mod policy;
 mod proxy;
 mod publication;
+mod queue_url;
 mod repository;
 mod resolution;
 mod secret;
@@ -42,6 +43,7 @@ pub use observed::{
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp, elapsed};
 pub use proxy::{ProxyChoice, ProxyUrl, ProxyUrlError};
 pub use publication::Publication;
+pub use queue_url::{QueueUrl, QueueUrlError};
 pub use repository::{BranchName, BranchNameError, ForcePush, RepositoryUrl, RepositoryUrlError, Transport};
 pub use resolution::{ArtifactFailure, ArtifactFailureKind, Resolution, VerifiedObject};
 pub use secret::Secret;

@@ -1,10 +1,11 @@
-//! The traits that the outside world fills: Git, Lambda, S3, the clock, receivers of notifications. Traits and their errors only, no behaviour.
+//! The traits that the outside world fills: Git, Lambda, S3, queues, the clock, receivers of notifications. Traits and their errors only, no behaviour.
 //!
 //! Reading and writing are separate traits on purpose: what holds only [`LambdaRead`] cannot write,
 //! and `plan` is built without a [`LambdaWrite`].
 
 mod delivery;
 mod error;
+mod hint;
 mod priority;
 
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use delivery::{DeliveryError, Retry};
 pub use error::{PortError, PortErrorKind};
+pub use hint::{Hint, HintMessage};
 pub use priority::Priority;
 
 use crate::domain::{AccountId, BlobId};
@@ -165,6 +167,15 @@ pub trait Artifacts: Send + Sync {
     ///
     /// The failure is the resolution: an artifact that cannot be had is a fact like any other.
     fn look_up(&self, location: &S3Location) -> impl Future<Output = Resolution> + Send;
+}
+
+/// Where word comes of changes that others make.
+pub trait Hints: Send + Sync {
+    /// Waits for messages, for less than a minute; none is an answer, too.
+    fn receive(&self) -> impl Future<Output = Result<Vec<HintMessage>, PortError>> + Send;
+
+    /// Takes messages off the queue, by their receipts. Those that are not taken off come again.
+    fn delete(&self, receipts: Vec<String>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// The time, and waiting for it.

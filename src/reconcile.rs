@@ -8,6 +8,7 @@ mod desire;
 mod driver;
 mod execute;
 mod glance;
+mod hints;
 mod liveness;
 mod notifications;
 mod observe;
@@ -22,6 +23,7 @@ mod wave;
 
 pub use desire::{ManifestCache, load};
 pub use driver::{Driver, Memory};
+pub use hints::HintListener;
 pub use liveness::Liveness;
 pub use notifications::{Audience, Notifications, Subscriber};
 pub use observe::Observer;

@@ -8,13 +8,14 @@ mod deliveries;
 mod events;
 mod fleet;
 mod git;
+mod hints;
 mod metrics;
 mod said;
 mod spans;
 mod wave;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 pub use callers::{CommitAcknowledged, WebhookProvider, WebhookReceived, WebhookResult};
 pub use daemon::{
@@ -27,6 +28,7 @@ pub use events::{
 };
 use fleet::Fleet;
 pub use git::{GitOperation, GitRequest, GitResult, RepositoryRead};
+pub use hints::{HintResult, HintsHeard, HintsUnheard, QUEUE_SERVICE};
 use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
 use said::Said;

@@ -166,11 +166,26 @@ fn the_policies_grant_what_the_code_calls_and_nothing_else() {
     assert_eq!(explained, needed.into_iter().chain(others).collect());
 }
 
+#[test]
+fn the_policy_of_a_queue_grants_what_the_code_calls_and_nothing_else() {
+    let called = calls(&read(&root().join("src/adapters/hints.rs")));
+    // A batch is granted by the action for one.
+    let needed: BTreeSet<String> = called
+        .iter()
+        .filter(|call| *call != "get_caller_identity")
+        .map(|call| format!("sqs:{}", camel(call.trim_end_matches("_batch"))))
+        .collect();
+    assert_eq!(
+        actions(&policy(&read(&root().join("docs/events.md")), "events")),
+        needed
+    );
+}
+
 /// Returns the operations that an adapter calls, as the SDK names them: a verb of AWS, with nothing between the brackets.
 fn calls(code: &str) -> BTreeSet<String> {
     let verbs = [
         "get_", "head_", "list_", "create_", "update_", "publish_", "put_", "copy_", "delete_", "add_", "remove_",
-        "tag_", "untag_", "invoke_",
+        "tag_", "untag_", "invoke_", "receive_",
     ];
     let code = code.split("#[cfg(test)]").next().unwrap_or_default();
     let dense: String = code.split_whitespace().collect();

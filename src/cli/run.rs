@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
+use super::hints::{Listening, listening};
 use super::output::Output;
 use super::reload::Reload;
 use super::stop::on_signal;
@@ -128,6 +129,7 @@ struct Shared {
 /// What is made from one configuration.
 struct Parts {
     driver: Driver<setup::Source, LambdaWriter, S3Artifacts, SystemClock>,
+    listening: Listening,
     cron: Cron,
     secrets: Secrets,
     audience: Audience<Receiver>,
@@ -141,6 +143,7 @@ impl Parts {
         let engine = setup::apply_engine(config, &shared.telemetry).await?;
         let (nudge, status) = (shared.nudge.clone(), shared.status.clone());
         let driver = Driver::new(source, engine, setup::policy(config, None), nudge, status);
+        let listening = listening(config, &shared.nudge, &shared.telemetry).await?;
         let cron = Cron::start().await?;
         let (for_source, for_sweep) = (shared.nudge.clone(), shared.nudge.clone());
         let (git, sweep) = (&config.schedule.git, &config.schedule.sweep);
@@ -150,6 +153,7 @@ impl Parts {
             .await?;
         Ok(Self {
             driver,
+            listening,
             cron,
             secrets,
             audience,
@@ -165,10 +169,15 @@ async fn work(
     shared: &Shared,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let (mut driver, mut cron) = (first.driver, first.cron);
+    let (mut driver, mut listening, mut cron) = (first.driver, first.listening, first.cron);
     loop {
         let end = stop.child_token();
-        let mut running = Box::pin(driver.run(end.clone()));
+        let mut running = Box::pin(async {
+            tokio::select! {
+                memory = driver.run(end.clone()) => memory,
+                never = listening => match never {},
+            }
+        });
         let next = tokio::select! {
             _ = &mut running => None,
             next = next_config(reload.as_mut(), shared) => Some(next),
@@ -187,7 +196,8 @@ async fn work(
         // Whoever tells others has ended where this fails, and so has the daemon.
         let _ = shared.told.send(parts.audience).await;
         told_reload(Ok(next.needs_restart(&config)), shared);
-        (config, driver, cron) = (next, parts.driver.resume(memory), parts.cron);
+        (config, driver) = (next, parts.driver.resume(memory));
+        (listening, cron) = (parts.listening, parts.cron);
     }
 }
 

@@ -218,10 +218,7 @@ async fn engine<L>(
     telemetry: &Telemetry,
     lambda: impl Fn(&Connection, &Telemetry) -> L,
 ) -> Result<Engine<L, S3Artifacts, SystemClock>, Failure> {
-    let mut limiters = Limiters::new(Limits {
-        get_function_per_second: config.limits.get_function_per_second,
-        control_plane_per_second: config.limits.control_plane_per_second,
-    });
+    let mut limiters = limiters(config);
     let mut targets = Vec::new();
     for target in &config.targets {
         let connection = connect(&access(target)?, &mut limiters).await;
@@ -234,7 +231,16 @@ async fn engine<L>(
     Ok(Engine::new(targets, SystemClock, telemetry.clone()))
 }
 
-fn access(target: &TargetConfig) -> Result<Access, Failure> {
+/// Builds the rate limits that the configuration names.
+pub(super) fn limiters(config: &Config) -> Limiters {
+    Limiters::new(Limits {
+        get_function_per_second: config.limits.get_function_per_second,
+        control_plane_per_second: config.limits.control_plane_per_second,
+    })
+}
+
+/// Says how a target is reached.
+pub(super) fn access(target: &TargetConfig) -> Result<Access, Failure> {
     let name = &target.target.name;
     Ok(Access {
         region: target

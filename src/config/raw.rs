@@ -155,6 +155,19 @@ pub(super) struct RawTarget {
     pub(super) endpoint_url: Option<Loose<String>>,
     /// Where S3 answers at another address than `endpointUrl`.
     pub(super) s3_endpoint_url: Option<Loose<String>>,
+    /// Where word comes of changes that others make, so that they are seen before the next sweep. Needs a build with the
+    /// feature `events`.
+    pub(super) events: Option<Loose<RawEvents>>,
+}
+
+/// Events of CloudTrail that EventBridge puts into a queue.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct RawEvents {
+    /// URL of the SQS queue, such as `https://sqs.us-east-1.amazonaws.com/111111111111/pinfold`. Nothing else may read
+    /// from it.
+    #[schemars(required)]
+    pub(super) queue_url: Option<Loose<String>>,
 }
 
 /// Whether drift is corrected or only reported.

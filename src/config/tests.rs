@@ -33,6 +33,24 @@ fn faults_of_target(extra: &str) -> String {
 }
 
 #[test]
+fn a_queue_of_events_is_named_by_its_url() {
+    let with = |events: &str| format!("targets:\n- {{name: prod, path: prod, region: us-east-1, events: {events}}}\n");
+    let url = "https://sqs.us-east-1.amazonaws.com/111111111111/pinfold";
+    let config = parse(&with(&format!("{{queueUrl: \"{url}\"}}")));
+    assert_eq!(config.targets[0].event_queue.as_ref().unwrap().as_str(), url);
+    let told = faults_of_target("events: {queueUrl: pinfold}");
+    assert!(
+        told.contains("targets[0].events.queueUrl: not the URL of a queue: write it as SQS shows it"),
+        "{told}"
+    );
+    let told = faults_of_target("events: {}");
+    assert!(
+        told.contains("targets[0].events.queueUrl: missing: write the URL of the queue"),
+        "{told}"
+    );
+}
+
+#[test]
 fn the_least_file_has_the_documented_defaults() {
     let config = parse(LEAST);
     assert!(config.repository.is_none());
@@ -484,7 +502,7 @@ fn the_schema_describes_every_field() {
             walk.extend(field.get("items").map(|items| (format!("{path}.{key}[]"), items)));
         }
     }
-    assert_eq!(seen, 76, "fields in the schema");
+    assert_eq!(seen, 78, "fields in the schema");
 }
 
 /// Faults of a receiver that has these keys.

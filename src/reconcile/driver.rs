@@ -26,6 +26,10 @@ use crate::telemetry::{PassSkipped, PassSuperseded};
 /// complete after some seconds; nobody wants to wait for the next sweep to see it.
 const FOLLOW_UP: Duration = Duration::from_secs(5);
 
+/// How long further word is waited for before functions that were heard of are looked at. It came after seconds or minutes
+/// anyway, and whoever talks without an end must leave time for the rest.
+const HEARD_TOGETHER: Duration = Duration::from_secs(2);
+
 /// Further looks between two sweeps at the most. An update that is still in progress by then waits for the next one, so
 /// that one which never ends does not keep the rate limits busy. (A guard that is refused again gets a pause anyway.)
 const FOLLOW_UPS: u32 = 6;
@@ -141,6 +145,8 @@ enum Wake {
     Found(Find),
     /// The sweep in layers came upon a bug: it begins anew with the next tick.
     Broken,
+    /// Something was heard of some functions.
+    Heard,
     /// Some functions are about to change by themselves.
     FollowUp,
 }
@@ -155,8 +161,9 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
     }
 
     async fn work(&mut self, stop: &CancellationToken) {
-        let (mut unsettled, mut looks) = (BTreeSet::new(), 0);
+        let (mut unsettled, mut looks, mut follow_up) = (BTreeSet::new(), 0, Duration::ZERO);
         loop {
+            let clock = self.engine.clock();
             let desired = self.in_force.borrow().clone();
             let wake = tokio::select! {
                 biased;
@@ -167,20 +174,31 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                     Err(_) => return,
                 },
                 () = self.nudge.sweep_wanted() => Wake::Sweep,
+                () = heard(self.nudge, clock) => Wake::Heard,
                 find = contained(
                     self.engine.telemetry(),
                     None,
                     find(self.engine, &mut self.patrol, desired.as_deref()),
                 ) => find.map_or(Wake::Broken, Wake::Found),
-                () = self.engine.clock().sleep(FOLLOW_UP), if !unsettled.is_empty() => Wake::FollowUp,
+                () = clock.sleep(follow_up.saturating_sub(clock.uptime())), if !unsettled.is_empty() => Wake::FollowUp,
             };
-            looks = if wake == Wake::FollowUp { looks + 1 } else { 0 };
+            // What others talk of neither puts a follow-up off nor adds to them.
+            let was_heard = wake == Wake::Heard && !unsettled.is_empty();
+            looks = match wake {
+                Wake::FollowUp => looks + 1,
+                Wake::Heard => looks,
+                Wake::Commit | Wake::Sweep | Wake::Found(_) | Wake::Broken => 0,
+            };
             let Some((scope, priority)) = self.scope(wake, &unsettled) else {
                 continue;
             };
             let found = priority.of(self.pass(&scope, stop)).await;
+            let clock = self.engine.clock();
             if scope.is_whole() && scope.freshness == Freshness::Fresh {
-                self.status.swept(self.engine.clock().now());
+                self.status.swept(clock.now());
+            }
+            if !was_heard {
+                follow_up = clock.uptime() + FOLLOW_UP;
             }
             match &scope.only {
                 Some(only) => unsettled.retain(|key| !only.contains(key)),
@@ -196,7 +214,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
     /// Returns what the next pass looks at, and how urgent that is; `None` where there is none to make.
     fn scope(&mut self, wake: Wake, unsettled: &BTreeSet<FunctionKey>) -> Option<(Scope, Priority)> {
         let desired = self.in_force.borrow().clone();
-        let layered = desired.is_some_and(|desired| self.engine.is_layered(&desired));
+        let layered = desired.as_ref().is_some_and(|desired| self.engine.is_layered(desired));
         let whole = |freshness| Scope {
             freshness,
             ..Scope::default()
@@ -226,6 +244,13 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             Wake::Broken => {
                 self.patrol = Patrol::default();
                 return None;
+            }
+            Wake::Heard => {
+                let keys = take_heard(self.engine, self.nudge, desired.as_deref());
+                if keys.is_empty() || self.waiting {
+                    return None;
+                }
+                (some(keys), Priority::Nudged)
             }
             Wake::FollowUp => (some(unsettled.clone()), Priority::Nudged),
         })
@@ -384,6 +409,9 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
                     patrol.begin();
                     continue;
                 }
+                () = heard(self.nudge, self.engine.clock()) => {
+                    Find::Changed(take_heard(self.engine, self.nudge, Some(desired)))
+                }
                 found = find(self.engine, patrol, Some(desired)) => found,
             };
             let keys = match found {
@@ -406,6 +434,26 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             reports.extend(pass.await.map(|report| (scope, report)));
         }
     }
+}
+
+/// Waits until something was heard of functions, and what else is heard soon after that.
+async fn heard(nudge: &Nudge, clock: &impl Clock) {
+    nudge.functions_heard().await;
+    clock.sleep(HEARD_TOGETHER).await;
+}
+
+/// Returns the functions in Git of which something was heard. How they were is no longer how they are.
+fn take_heard<L, A, C: Clock>(
+    engine: &Engine<L, A, C>,
+    nudge: &Nudge,
+    desired: Option<&DesiredState>,
+) -> BTreeSet<FunctionKey> {
+    let mut keys = nudge.take_heard();
+    keys.retain(|key| desired.is_some_and(|desired| desired.functions.contains_key(key)));
+    for key in &keys {
+        engine.observer.heard_of(key);
+    }
+    keys
 }
 
 /// Goes on with the sweep of a large fleet; waits for ever where there is none under way.

@@ -1,12 +1,13 @@
 //! What the daemon shows of itself between passes, and the way to wake it. A nudge carries no instruction.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use super::liveness::Liveness;
 use super::progress::ProgressBoard;
-use crate::domain::{CommitId, Timestamp};
+use crate::domain::{CommitId, FunctionKey, Timestamp};
 use crate::plan::{FunctionReport, Report, State};
 
 /// What the daemon knows at this moment.
@@ -137,11 +138,17 @@ pub struct Nudge {
     shared: Arc<Wakes>,
 }
 
+/// Functions that were heard of, at the most, before the fleet as a whole is looked at.
+const MOST_HEARD: usize = 10_000;
+
 /// Each holds one permit at the most, so that nudges which nobody has answered yet are one.
 #[derive(Debug, Default)]
 struct Wakes {
     source: Notify,
     sweep: Notify,
+    /// Functions of which something was heard.
+    heard: Mutex<BTreeSet<FunctionKey>>,
+    some_heard: Notify,
 }
 
 impl Nudge {
@@ -153,6 +160,36 @@ impl Nudge {
     /// Has the fleet looked at.
     pub fn sweep(&self) {
         self.shared.sweep.notify_one();
+    }
+
+    /// Has some functions looked at, because something was heard of them.
+    pub fn functions(&self, keys: impl IntoIterator<Item = FunctionKey>) {
+        let mut heard = self.heard();
+        heard.extend(keys);
+        if heard.len() > MOST_HEARD {
+            heard.clear();
+            self.sweep();
+        }
+        if !heard.is_empty() {
+            self.shared.some_heard.notify_one();
+        }
+    }
+
+    /// Waits until something was heard of functions.
+    pub(super) async fn functions_heard(&self) {
+        // What woke may have been taken along already.
+        while self.heard().is_empty() {
+            self.shared.some_heard.notified().await;
+        }
+    }
+
+    /// Returns the functions of which something was heard, and answers all nudges for them so far.
+    pub(super) fn take_heard(&self) -> BTreeSet<FunctionKey> {
+        std::mem::take(&mut *self.heard())
+    }
+
+    fn heard(&self) -> MutexGuard<'_, BTreeSet<FunctionKey>> {
+        self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the repository is to be looked at, and answers all nudges so far.

@@ -8,6 +8,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Telemetry;
 use super::fleet::{Sync, is_held};
+use super::hints::QUEUE_SERVICE;
 use super::metrics::FAILED;
 use super::said::Topic;
 use crate::domain::{CommitId, FunctionKey, FunctionName, TargetFailure, TargetName};
@@ -29,7 +30,10 @@ pub struct AwsRequest<'a> {
 impl AwsRequest<'_> {
     /// Logs and counts it.
     pub fn emit(&self, telemetry: &Telemetry) {
-        telemetry.heard.fetch_add(1, Ordering::Relaxed);
+        // A queue answers whether or not a pass gets on.
+        if self.service != QUEUE_SERVICE {
+            telemetry.heard.fetch_add(1, Ordering::Relaxed);
+        }
         let result = match (self.status, self.service) {
             (Some(200..=399 | 404), _) => "ok",
             // S3 says 503 Slow Down where Lambda says 429.

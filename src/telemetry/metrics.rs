@@ -7,6 +7,7 @@ use prometheus::{
 use super::callers::{WebhookProvider, WebhookResult};
 use super::events::PassPhase;
 use super::git::{GitOperation, GitResult};
+use super::hints::{HintCounter, QUEUE_SERVICE};
 use super::wave::WaveGauges;
 use crate::plan::Reason;
 
@@ -17,7 +18,7 @@ const RECONCILE_RESULTS: [&str; 4] = ["ok", "drift", "error", "skipped"];
 const AWS_RESULTS: [&str; 5] = ["ok", "throttled", "denied", "conflict", "error"];
 
 /// The calls that Pinfold makes.
-const AWS_OPERATIONS: [(&str, &[&str]); 2] = [
+const AWS_OPERATIONS: [(&str, &[&str]); 3] = [
     (
         "lambda",
         &[
@@ -32,6 +33,7 @@ const AWS_OPERATIONS: [(&str, &[&str]); 2] = [
         ],
     ),
     ("s3", &["HeadObject", "GetObject"]),
+    (QUEUE_SERVICE, &["ReceiveMessage", "DeleteMessageBatch"]),
 ];
 
 /// What calls are made for, the most urgent first.
@@ -65,6 +67,7 @@ pub(super) struct Metrics {
     pub(super) panics: IntCounter,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_success: Gauge,
+    pub(super) hints: HintCounter,
     pub(super) wave: WaveGauges,
 }
 
@@ -138,6 +141,7 @@ impl Metrics {
                 "pinfold_config_last_reload_success_timestamp_seconds",
                 "When a configuration that was read anew came into force; 0 where none has.",
             )?,
+            hints: HintCounter::register(registry)?,
             wave: WaveGauges::register(registry)?,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(

@@ -20,6 +20,10 @@ pub(super) enum Topic {
     Functions(TargetName),
     /// A step of a function, by its action and alias, fails.
     Step(FunctionKey, &'static str, Option<AliasName>),
+    /// A queue of events does not answer.
+    Hints(String),
+    /// A message of a queue is no event.
+    MalformedHint(String),
     /// How the fleet stands.
     Fleet,
 }

@@ -182,3 +182,23 @@ fn a_daemon_that_does_not_answer_is_an_error() {
     let stderr = outcome.stderr.replace(&address.to_string(), "ADDRESS");
     insta::assert_snapshot!(stderr, @r"error: http://ADDRESS/api/v1/status: client error (Connect): tcp connect error: Connection refused (os error 111): is the daemon running, and is this its address?");
 }
+
+#[cfg(not(feature = "events"))]
+#[test]
+fn a_build_without_events_refuses_to_run_with_a_queue_and_does_all_else() {
+    let home = Home::new();
+    home.file(
+        "pinfold.yaml",
+        "repository: { url: /nowhere }\n\
+         targets:\n  - name: prod\n    path: prod\n    region: us-east-1\n    endpointUrl: http://127.0.0.1:9\n    \
+         events: { queueUrl: http://127.0.0.1:9/000000000000/pinfold }\n\
+         http: { listen: \"127.0.0.1:0\" }\n",
+    );
+    let ended = home.run(&["run", "--config", "pinfold.yaml", "-q"]);
+    assert_eq!(ended.code, 2);
+    let told = "error: target prod has a queue of events, and this build cannot listen to one: use a build with the \
+                feature `events`, or remove `events` from the target\n";
+    assert_eq!(ended.stderr, told);
+    home.file("tree/prod/api.yaml", "apiVersion: pinfold/v1\nkind: Function\nname: api\nversion: \"1.0.0\"\nartifact: s3://artifacts/{version}.zip\n");
+    assert_eq!(home.run(&["validate", "tree", "--config", "pinfold.yaml"]).code, 0);
+}

@@ -22,6 +22,8 @@ mod drift;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod hints;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod layers;

@@ -6,9 +6,9 @@ use super::super::TargetConfig;
 use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
-use super::super::raw::RawTarget;
+use super::super::raw::{RawEvents, RawTarget};
 use super::{ListHints, QUOTE, SECTION, list, optional, parse};
-use crate::domain::{AccountId, FunctionGlob, Region, Target, TargetName, bounds};
+use crate::domain::{AccountId, FunctionGlob, QueueUrl, Region, Target, TargetName, bounds};
 
 /// Checks the list.
 pub(super) fn targets(
@@ -74,6 +74,7 @@ fn target(name: Option<TargetName>, raw: RawTarget, path: &FieldPath, faults: &m
     let functions = functions(raw.functions, &path.key("functions"), faults);
     let endpoint_url = optional(raw.endpoint_url, &path.key("endpointUrl"), faults);
     let s3_endpoint_url = optional(raw.s3_endpoint_url, &path.key("s3EndpointUrl"), faults);
+    let event_queue = event_queue(raw.events, &path.key("events"), faults);
     Some(TargetConfig {
         target: Target {
             name: name?,
@@ -86,7 +87,17 @@ fn target(name: Option<TargetName>, raw: RawTarget, path: &FieldPath, faults: &m
         external_id: external_id?,
         endpoint_url: endpoint_url?,
         s3_endpoint_url: s3_endpoint_url?,
+        event_queue: event_queue?,
     })
+}
+
+#[expect(clippy::option_option, reason = "a queue is there, not there, or faulty")]
+fn event_queue(raw: Option<Loose<RawEvents>>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Option<QueueUrl>> {
+    let Some(raw) = raw else { return Some(None) };
+    let raw = faults.take(path, Some(raw), SECTION)?;
+    let hint = "write the URL of the queue, as SQS shows it";
+    let text = faults.need(&path.key("queueUrl"), raw.queue_url, hint)?;
+    parse(&text, &path.key("queueUrl"), faults).map(Some)
 }
 
 /// Reads a folder of the repository: `.` is all of it, and becomes the empty path.
