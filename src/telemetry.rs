@@ -9,13 +9,14 @@ mod events;
 mod fleet;
 mod git;
 mod hints;
+mod limiters;
 mod metrics;
 mod said;
 mod spans;
 mod wave;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use callers::{CommitAcknowledged, WebhookProvider, WebhookReceived, WebhookResult};
 pub use daemon::{
@@ -29,6 +30,7 @@ pub use events::{
 use fleet::Fleet;
 pub use git::{GitOperation, GitRequest, GitResult, RepositoryRead};
 pub use hints::{HintResult, HintsHeard, HintsUnheard, QUEUE_SERVICE};
+pub use limiters::LimiterRate;
 use metrics::Metrics;
 use prometheus::{Registry, TextEncoder};
 use said::Said;
@@ -45,6 +47,7 @@ pub struct Telemetry {
     metrics: Arc<Metrics>,
     fleet: Fleet,
     said: Arc<Said>,
+    limiters: Arc<Mutex<Vec<LimiterRate>>>,
     heard: Arc<AtomicU64>,
 }
 
@@ -64,6 +67,7 @@ impl Telemetry {
             metrics,
             fleet: Fleet::default(),
             said: Arc::default(),
+            limiters: Arc::default(),
             heard: Arc::default(),
         })
     }
@@ -71,6 +75,15 @@ impl Telemetry {
     /// Returns how often something was heard from AWS or its rate limit, so that a pass can be seen to get on.
     pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Shows these rate limits from now on, in the place of others.
+    pub fn show_limiters(&self, limiters: Vec<LimiterRate>) {
+        *self.limiters() = limiters;
+    }
+
+    fn limiters(&self) -> MutexGuard<'_, Vec<LimiterRate>> {
+        self.limiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the report of a pass: from now on the per-function series show it.
@@ -94,7 +107,12 @@ impl Telemetry {
     ///
     /// A metric cannot be written in the format, which is a mistake in this room.
     pub fn parts(&self) -> Result<impl Iterator<Item = String> + Send + use<>, prometheus::Error> {
-        let counted = TextEncoder::new().encode_to_string(&self.registry.gather())?;
+        let gathered = {
+            let limiters = self.limiters();
+            self.metrics.limiters.measure(&limiters);
+            self.registry.gather()
+        };
+        let counted = TextEncoder::new().encode_to_string(&gathered)?;
         Ok(std::iter::once(counted).chain(self.fleet.parts()))
     }
 }

@@ -228,6 +228,7 @@ async fn engine<L>(
             artifacts: S3Artifacts::new(&connection, telemetry),
         });
     }
+    limiters.show(telemetry);
     Ok(Engine::new(targets, SystemClock, telemetry.clone()))
 }
 

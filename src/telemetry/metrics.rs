@@ -8,6 +8,7 @@ use super::callers::{WebhookProvider, WebhookResult};
 use super::events::PassPhase;
 use super::git::{GitOperation, GitResult};
 use super::hints::{HintCounter, QUEUE_SERVICE};
+use super::limiters::LimiterGauges;
 use super::wave::WaveGauges;
 use crate::plan::Reason;
 
@@ -68,6 +69,7 @@ pub(super) struct Metrics {
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_success: Gauge,
     pub(super) hints: HintCounter,
+    pub(super) limiters: LimiterGauges,
     pub(super) wave: WaveGauges,
 }
 
@@ -142,6 +144,7 @@ impl Metrics {
                 "When a configuration that was read anew came into force; 0 where none has.",
             )?,
             hints: HintCounter::register(registry)?,
+            limiters: LimiterGauges::register(registry)?,
             wave: WaveGauges::register(registry)?,
             reconciles: counter("pinfold_reconciles_total", "Passes over the whole fleet.", &["result"])?,
             reconcile_seconds: histogram(

@@ -198,7 +198,8 @@ impl<W> Bucket<W> {
         self.per_second
     }
 
-    fn fill(&mut self, now: Duration) {
+    /// Fills up to now, and lets the rate recover.
+    pub(super) fn fill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);
         let added = passed * self.per_second;

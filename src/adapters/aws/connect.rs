@@ -20,6 +20,7 @@ use aws_types::region::Region as AwsRegion;
 use super::bucket::Rate;
 use super::limit::Limiter;
 use crate::domain::{AccountId, EndpointUrl, Region};
+use crate::telemetry::{LimiterRate, Telemetry};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,9 +70,18 @@ pub struct Limits {
 pub struct Limiters {
     limits: Limits,
     /// By whose quotas they are.
-    pairs: BTreeMap<String, (Limiter, Limiter)>,
+    pairs: BTreeMap<String, Pair>,
     /// How many were handed out: each target is a party of its own.
     parties: usize,
+}
+
+/// The limiters of one account and Region.
+#[derive(Debug)]
+struct Pair {
+    account: Option<String>,
+    region: Region,
+    functions: Limiter,
+    control: Limiter,
 }
 
 impl Limiters {
@@ -84,10 +94,30 @@ impl Limiters {
         }
     }
 
+    /// Shows from now on how many calls a second these allow, in the place of others.
+    pub fn show(&self, telemetry: &Telemetry) {
+        let rates = self.pairs.values().flat_map(|pair| {
+            let rate = |bucket, limiter: &Limiter| {
+                let limiter = limiter.clone();
+                LimiterRate {
+                    account: pair.account.clone().unwrap_or_default(),
+                    region: pair.region.to_string(),
+                    bucket,
+                    per_second: Box::new(move || limiter.per_second()),
+                }
+            };
+            [
+                rate("get_function", &pair.functions),
+                rate("control_plane", &pair.control),
+            ]
+        });
+        telemetry.show_limiters(rates.collect());
+    }
+
     /// Returns the limiters for GetFunction and for everything else.
-    fn pair(&mut self, owner: &str) -> (Limiter, Limiter) {
+    fn pair(&mut self, access: &Access) -> (Limiter, Limiter) {
         let limits = self.limits;
-        let (functions, control) = self.pairs.entry(owner.to_owned()).or_insert_with(|| {
+        let pair = self.pairs.entry(access.owner()).or_insert_with(|| {
             let limiter = |per_second, burst, sweep_share| {
                 Limiter::new(Rate {
                     per_second,
@@ -95,28 +125,37 @@ impl Limiters {
                     sweep_share,
                 })
             };
-            (
-                limiter(limits.get_function_per_second, FUNCTION_BURST, 1.0),
-                limiter(limits.control_plane_per_second, CONTROL_BURST, SWEEP_SHARE),
-            )
+            Pair {
+                account: access.whose(),
+                region: access.region.clone(),
+                functions: limiter(limits.get_function_per_second, FUNCTION_BURST, 1.0),
+                control: limiter(limits.control_plane_per_second, CONTROL_BURST, SWEEP_SHARE),
+            }
         });
         self.parties += 1;
-        (functions.for_party(self.parties), control.for_party(self.parties))
+        (
+            pair.functions.for_party(self.parties),
+            pair.control.for_party(self.parties),
+        )
     }
 }
 
 impl Access {
-    /// Names whose quotas calls use up: the account (or that of the role, where none is configured), the Region
-    /// and the endpoint. Targets that agree in these share AWS's buckets.
-    fn owner(&self) -> String {
+    /// Returns the account whose quotas calls use up, as far as the configuration tells.
+    fn whose(&self) -> Option<String> {
         // A role is of the account in its ARN (arn:aws:iam::ACCOUNT:role/NAME), and two roles of one account share that
         // account's buckets.
         let of_role = || self.role_arn.as_ref()?.split(':').nth(4).map(str::to_owned);
-        let who = self.account.as_ref().map(ToString::to_string).or_else(of_role);
+        self.account.as_ref().map(ToString::to_string).or_else(of_role)
+    }
+
+    /// Names whose quotas calls use up: the account (or that of the role, where none is configured), the Region
+    /// and the endpoint. Targets that agree in these share AWS's buckets.
+    fn owner(&self) -> String {
         let endpoint = self.endpoint_url.as_ref().map(ToString::to_string);
         format!(
             "{} {} {}",
-            who.unwrap_or_default(),
+            self.whose().unwrap_or_default(),
             self.region,
             endpoint.unwrap_or_default()
         )
@@ -190,7 +229,7 @@ pub async fn connect(access: &Access, limiters: &mut Limiters) -> Connection {
         sdk = sdk.into_builder().credentials_provider(credentials).build();
     }
     let owner = access.owner();
-    let (function_limiter, control_limiter) = limiters.pair(&owner);
+    let (function_limiter, control_limiter) = limiters.pair(access);
     // The environment may name an endpoint too (AWS_ENDPOINT_URL); the SDK has read it.
     let s3_endpoint = access
         .s3_endpoint_url
@@ -262,10 +301,10 @@ mod tests {
             access(None, Some("arn:aws:iam::111111111111:role/a")),
             access(None, Some("arn:aws:iam::111111111111:role/b")),
         ] {
-            let _ = limiters.pair(&one.owner());
+            let _ = limiters.pair(&one);
         }
         assert_eq!(limiters.pairs.len(), 1);
-        let _ = limiters.pair(&access(None, Some("arn:aws:iam::222222222222:role/a")).owner());
+        let _ = limiters.pair(&access(None, Some("arn:aws:iam::222222222222:role/a")));
         assert_eq!(limiters.pairs.len(), 2);
     }
 }

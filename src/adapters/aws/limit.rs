@@ -51,6 +51,13 @@ impl Limiter {
         }
     }
 
+    /// Returns how many calls a second it allows now.
+    pub(super) fn per_second(&self) -> f64 {
+        let mut bucket = self.bucket();
+        bucket.fill(self.shared.began.elapsed());
+        bucket.per_second()
+    }
+
     /// Waits for a turn.
     async fn acquire(&self, priority: Priority) {
         let (sender, mut turn) = oneshot::channel();
@@ -112,7 +119,7 @@ const TOO_MANY_REQUESTS: u16 = 429;
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter")
-            .field("per_second", &self.bucket().per_second())
+            .field("per_second", &self.per_second())
             .finish_non_exhaustive()
     }
 }
@@ -209,6 +216,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
+    use crate::telemetry::LimiterRate;
 
     const RATE: Rate = Rate {
         per_second: 5.0,
@@ -270,6 +278,34 @@ mod tests {
             prompt.call(HttpRequest::empty()).await.unwrap();
         }
         assert!(before.elapsed() > Duration::from_millis(1800), "{:?}", before.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_present_rate_is_shown_and_comes_back() {
+        let (limiter, telemetry) = (Limiter::new(RATE), Telemetry::new().unwrap());
+        let shown = limiter.clone();
+        telemetry.show_limiters(vec![LimiterRate {
+            account: "111111111111".to_owned(),
+            region: "us-east-1".to_owned(),
+            bucket: "control_plane",
+            per_second: Box::new(move || shown.per_second()),
+        }]);
+        let rate = || {
+            let series = "pinfold_aws_limiter_calls_per_second{account=\"111111111111\",bucket=\"control_plane\",region=\"us-east-1\"} ";
+            let text = telemetry.render().unwrap();
+            let found = text.lines().find_map(|line| line.strip_prefix(series));
+            found.map(|value| value.parse::<f64>().unwrap())
+        };
+        assert_eq!(rate(), Some(5.0));
+        connector(&limiter, 429).call(HttpRequest::empty()).await.unwrap();
+        assert_eq!(rate(), Some(2.5), "halved");
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        let recovering = rate().unwrap();
+        assert!((recovering - 3.75).abs() < 0.01, "{recovering}");
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(rate(), Some(5.0), "it is back, though nobody called");
+        telemetry.show_limiters(Vec::new());
+        assert_eq!(rate(), None, "with another configuration it is gone");
     }
 
     #[tokio::test(start_paused = true)]
