@@ -9,6 +9,8 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use thiserror::Error;
 
+use crate::domain::one_line;
+
 /// A cron expression of six fields, seconds first, that the scheduler is known to accept and that comes at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CronSchedule {
@@ -65,7 +67,7 @@ impl FromStr for CronSchedule {
             .year(Year::Disallowed)
             .build()
             .parse(text)
-            .map_err(|error| CronError::Syntax(error.to_string().trim_end_matches('.').to_owned()))?;
+            .map_err(|error| CronError::Syntax(one_line(error.to_string().trim_end_matches('.'))))?;
         let first = some_time(&cron).ok_or(CronError::Never)?;
         let second = cron.find_next_occurrence(&first, false).ok();
         let period = second.and_then(|second| (second - first).to_std().ok());
@@ -114,6 +116,12 @@ mod tests {
         assert_eq!(spread("0 0/2 * * * *"), Duration::from_secs(12));
         assert_eq!(spread("0 0 3 * * MON-FRI"), LONGEST_SPREAD);
         assert_eq!(spread("* * * * * *"), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn what_is_refused_is_told_on_one_line() {
+        let told = "0 0/2\u{16} * * * *".parse::<CronSchedule>().unwrap_err().to_string();
+        assert!(!told.chars().any(char::is_control), "{told:?}");
     }
 
     #[test]

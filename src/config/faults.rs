@@ -4,7 +4,7 @@ use serde_yaml::Error as YamlError;
 
 use super::loose::{Loose, Mismatch};
 use super::place::FieldPath;
-use crate::domain::Fault;
+use crate::domain::{Fault, one_line};
 
 /// Faults that get a line and column: each costs a walk through the file, and nobody mends more at once.
 const MAX_PLACED: usize = 200;
@@ -38,11 +38,12 @@ impl<'a> Faults<'a> {
             file: self.file.to_owned(),
             line: place.map(|(line, _)| line),
             column: place.map(|(_, column)| column),
-            message: if path.is_empty() {
+            // Keys and values are repeated in it.
+            message: one_line(&if path.is_empty() {
                 message.to_owned()
             } else {
                 format!("{path}: {message}")
-            },
+            }),
         });
     }
 
@@ -53,10 +54,7 @@ impl<'a> Faults<'a> {
             file: self.file.to_owned(),
             line: error.location().map(|place| place.line()),
             column: error.location().map(|place| place.column()),
-            message: text
-                .split_once(" at line ")
-                .map_or(text.as_str(), |(head, _)| head)
-                .to_owned(),
+            message: one_line(text.split_once(" at line ").map_or(text.as_str(), |(head, _)| head)),
         });
     }
 

@@ -222,6 +222,17 @@ fn a_window_has_its_beginning_its_length_and_its_zone() {
 }
 
 #[test]
+fn a_fault_is_told_on_one_line_whatever_the_key() {
+    let found = faults_of("\"a\\tb\\u202e\": 1\n");
+    assert!(found.contains("unknown key"), "{found}");
+    let strange = found
+        .trim_end()
+        .chars()
+        .find(|c| crate::domain::is_obeyed(*c) && *c != '\n');
+    assert_eq!(strange, None, "{found}");
+}
+
+#[test]
 fn a_window_that_cannot_be_meant_is_refused() {
     let found = faults_of(
         "windows:\n- {duration: 1h, timezone: UTC}\n- {allow: often, deny: '* * * * *', duration: 1s, timezone: CEST}\n\
