@@ -55,17 +55,13 @@ impl Reload {
             let found = self.look().await?;
             if asked || found != self.known {
                 self.known = found;
+                let named = setup::config(&self.global)?;
+                // Its files are looked at from now on, also where it cannot be used because one of them is not there yet.
+                // What is read is never older than what is known of it.
+                self.files = files(&self.global, &named);
+                self.known = self.look().await?;
                 return setup::config(&self.global);
             }
-        }
-    }
-
-    /// Looks at what is read together with another configuration from now on.
-    pub(super) fn follow(&mut self, config: &Config) {
-        let files = files(&self.global, config);
-        if files != self.files {
-            self.known = content(&files);
-            self.files = files;
         }
     }
 
@@ -128,8 +124,12 @@ mod tests {
         assert_eq!(reload.next().await.unwrap().schedule.sweep.as_str(), "0 0/5 * * * *");
         std::fs::write(&file, "targets: []\n").unwrap();
         assert!(reload.next().await.is_err(), "a bad one is told");
-        std::fs::write(&file, configuration("0 0/2 * * * *")).unwrap();
+        let webhooks = "webhooks: { github: { secretFile: secret } }\n";
+        std::fs::write(&file, configuration("0 0/2 * * * *") + webhooks).unwrap();
         assert!(reload.next().await.is_ok(), "and the next good one is read");
+        std::fs::write(folder.path().join("secret"), "hunter2").unwrap();
+        let later = tokio::time::timeout(LOOK_EVERY * 10, reload.next()).await;
+        assert!(later.unwrap().is_ok(), "a file that it names comes later");
     }
 
     #[test]

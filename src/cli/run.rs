@@ -31,7 +31,7 @@ use crate::telemetry::{ConfigReloaded, Started, StepsAbandoned, Stopping, Teleme
 const LAST_STEPS: Duration = Duration::from_secs(25);
 
 pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
-    let config = setup::config(global)?;
+    let mut config = setup::config(global)?;
     let traces = logging::daemon(config.log, global.verbose)?;
     if global.function.is_some() {
         return Err(Failure::usage(
@@ -43,6 +43,8 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Failure
         .map_err(|error| Failure::error(format!("cannot listen on {}: {error}", config.http.listen)))?;
     output.note(&format!("listening on http://{}", listener.local_addr()?));
     let (stop, reload) = (CancellationToken::new(), Reload::new(global, &config)?);
+    // From here on every change is noticed.
+    config = setup::config(global)?;
     tokio::select! {
         biased;
         result = Box::pin(serve(config, Some(reload), listener, StatusBoard::default(), stop.clone())) => result,
@@ -70,7 +72,7 @@ pub(super) async fn serve(
         status,
         told,
     };
-    let mut parts = Parts::build(&config, &shared).await?;
+    let mut parts = Parts::build(&config, None, &shared).await?;
     // The probes are answered for as long as the last steps take, and from a task of their own, so that a scrape never
     // waits for a plan.
     let server_stop = CancellationToken::new();
@@ -106,6 +108,8 @@ pub(super) async fn serve(
     // The beat is of this task, as the loop is: what blocks the one blocks the other.
     tokio::select! {
         ended = work(config, reload, parts, &shared, &stop) => ended?,
+        // They end when they are told to, or by a bug, with which the daemon would go on unheard.
+        Some(ended) = server.join_next() => ended?,
         () = shared.status.liveness().beat(&shared.telemetry) => {}
         () = overdue(&stop) => StepsAbandoned.emit(),
     }
@@ -128,6 +132,8 @@ struct Shared {
 
 /// What is made from one configuration.
 struct Parts {
+    /// The same for two configurations with one `repository`: it remembers what it read last.
+    source: setup::Source,
     driver: Driver<setup::Source, LambdaWriter, S3Artifacts, SystemClock>,
     listening: Listening,
     cron: Cron,
@@ -136,13 +142,16 @@ struct Parts {
 }
 
 impl Parts {
-    async fn build(config: &Config, shared: &Shared) -> Result<Self, Failure> {
-        let source = setup::source(config, None)?;
+    async fn build(config: &Config, before: Option<Before<'_>>, shared: &Shared) -> Result<Self, Failure> {
+        let source = match before {
+            Some((last, source)) if last.repository == config.repository => source.clone(),
+            Some(_) | None => setup::source(config, None)?,
+        };
         let secrets = setup::secrets(config)?;
         let audience = notifications::audience(config)?;
         let engine = setup::apply_engine(config, &shared.telemetry).await?;
         let (nudge, status) = (shared.nudge.clone(), shared.status.clone());
-        let driver = Driver::new(source, engine, setup::policy(config, None), nudge, status);
+        let driver = Driver::new(source.clone(), engine, setup::policy(config, None), nudge, status);
         let listening = listening(config, &shared.nudge, &shared.telemetry).await?;
         let cron = Cron::start().await?;
         let (for_source, for_sweep) = (shared.nudge.clone(), shared.nudge.clone());
@@ -152,6 +161,7 @@ impl Parts {
         cron.every(sweep.as_str(), sweep.spread(), move || for_sweep.sweep())
             .await?;
         Ok(Self {
+            source,
             driver,
             listening,
             cron,
@@ -161,6 +171,9 @@ impl Parts {
     }
 }
 
+/// The configuration in force, and its source.
+type Before<'a> = (&'a Config, &'a setup::Source);
+
 /// Works by one configuration after another.
 async fn work(
     mut config: Config,
@@ -169,7 +182,9 @@ async fn work(
     shared: &Shared,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let (mut driver, mut listening, mut cron) = (first.driver, first.listening, first.cron);
+    let started = config.clone();
+    let (mut source, mut driver) = (first.source, first.driver);
+    let (mut listening, mut cron) = (first.listening, first.cron);
     loop {
         let end = stop.child_token();
         let mut running = Box::pin(async {
@@ -180,43 +195,43 @@ async fn work(
         });
         let next = tokio::select! {
             _ = &mut running => None,
-            next = next_config(reload.as_mut(), shared) => Some(next),
+            next = next_config(reload.as_mut(), (&config, &source), shared) => Some(next),
         };
         cron.stop().await?;
         let Some((next, parts)) = next else {
             return Ok(());
         };
         end.cancel();
-        let memory = match running.await {
-            memory if next.has_the_functions_of(&config) => memory,
-            // What is remembered is of other places.
-            _ => Memory::default(),
-        };
+        let mut memory = running.await;
+        if !next.has_the_functions_of(&config) {
+            // What is remembered, and what was acknowledged, is of other places.
+            memory = Memory::default();
+            shared.status.forget_acknowledgement();
+        }
         shared.keyring.replace(parts.secrets);
-        // Whoever tells others has ended where this fails, and so has the daemon.
+        // This fails where whoever tells others has ended, and then the daemon ends, too.
         let _ = shared.told.send(parts.audience).await;
-        told_reload(Ok(next.needs_restart(&config)), shared);
-        (config, driver) = (next, parts.driver.resume(memory));
+        told_reload(Ok(next.needs_restart(&started)), shared);
+        (config, source, driver) = (next, parts.source, parts.driver.resume(memory));
         (listening, cron) = (parts.listening, parts.cron);
     }
 }
 
 /// Waits for another configuration that can be used. One that cannot is told, and changes nothing.
-async fn next_config(reload: Option<&mut Reload>, shared: &Shared) -> (Config, Parts) {
+async fn next_config(reload: Option<&mut Reload>, before: Before<'_>, shared: &Shared) -> (Config, Parts) {
     let Some(reload) = reload else {
         return std::future::pending().await;
     };
     loop {
         let read = reload.next().await;
         let built = match read {
-            Ok(next) => Parts::build(&next, shared).await.map(|parts| (next, parts)),
+            Ok(next) => Parts::build(&next, Some(before), shared)
+                .await
+                .map(|parts| (next, parts)),
             Err(failure) => Err(failure),
         };
         match built {
-            Ok((next, parts)) => {
-                reload.follow(&next);
-                return (next, parts);
-            }
+            Ok(built) => return built,
             Err(failure) => told_reload(Err(failure.message()), shared),
         }
     }

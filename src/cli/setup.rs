@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Global;
 use super::exit::{Failure, source_failure};
@@ -111,8 +112,9 @@ fn secret(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
 }
 
 /// Where the desired state comes from: Git, or a plain folder.
+#[derive(Clone)]
 pub(super) enum Source {
-    Git(Box<GitSource>),
+    Git(Arc<GitSource>),
     Folder(FolderSource),
 }
 
@@ -172,7 +174,7 @@ pub(super) fn source(config: &Config, folder: Option<&Path>) -> Result<Source, F
         program: own_program()?,
     };
     GitSource::new(settings)
-        .map(|git| Source::Git(Box::new(git)))
+        .map(|git| Source::Git(Arc::new(git)))
         .map_err(|error| source_failure(&error))
 }
 

@@ -1,7 +1,9 @@
 //! Deploy windows: times at which functions may be changed, and times at which they must not. Says what holds when; what
 //! comes of it is the planner's to say.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -16,6 +18,9 @@ const HORIZON: TimeDelta = TimeDelta::days(370);
 
 /// Openings and closings that are looked at for it, so that windows of seconds do not make a plan slow.
 const CHANGES: usize = 2_000;
+
+/// Beginnings that may lie before the time after which they are looked for: those of one hour, by the second.
+const AGAIN: usize = 4_000;
 
 /// Whether a window opens or closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +64,9 @@ impl DeployWindow {
     /// Returns its next beginning.
     fn begin_after(&self, now: Timestamp) -> Option<Timestamp> {
         let local = now.with_timezone(&self.timezone);
-        let begin = self.cron.find_next_occurrence(&local, false).ok()?;
-        Some(begin.to_utc())
+        // In the hour that comes twice, the iterator begins with the first of the two, also where that is over.
+        let begins = self.cron.iter_after(local).map(|begin| begin.to_utc());
+        begins.take(AGAIN).find(|begin| *begin > now)
     }
 
     /// Returns when it next ends or begins.
@@ -84,26 +90,66 @@ impl fmt::Display for DeployWindow {
 pub struct Closed {
     /// The window that denies it; `None` where none allows it.
     pub denied_by: Option<String>,
-    /// When it may be changed again; `None` where that is not within a year.
+    /// When it may be changed again; `None` where no such time was found within a year.
     pub until: Option<Timestamp>,
 }
 
 /// All windows. Without any, everything may be changed at every time.
 #[derive(Debug, Clone, Default)]
-pub struct DeployWindows(Vec<DeployWindow>);
+pub struct DeployWindows {
+    windows: Vec<DeployWindow>,
+    /// What was found out for one time: it is the same for all functions that the same windows are for.
+    found: Arc<Mutex<Found>>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    at: Timestamp,
+    by_windows: BTreeMap<Vec<usize>, Option<Closed>>,
+}
 
 impl DeployWindows {
     /// Takes the windows.
     pub fn new(windows: Vec<DeployWindow>) -> Self {
-        Self(windows)
+        Self {
+            windows,
+            found: Arc::default(),
+        }
     }
 
     /// Returns why a function must not be changed at `now`; `None` where it may.
     ///
     /// One that denies wins. Where any window allows the function at some time, it must be allowed by one.
     pub fn closed(&self, key: &FunctionKey, now: Timestamp) -> Option<Closed> {
-        let windows: Vec<&DeployWindow> = self.0.iter().filter(|window| window.is_for(key)).collect();
-        let denied_by = shut(&windows, now)?.map(ToString::to_string);
+        let of_it: Vec<usize> = (0..self.windows.len())
+            .filter(|index| self.windows[*index].is_for(key))
+            .collect();
+        if of_it.is_empty() {
+            return None;
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.at != now {
+            *found = Found {
+                at: now,
+                by_windows: BTreeMap::new(),
+            };
+        }
+        let windows: Vec<&DeployWindow> = of_it.iter().map(|index| &self.windows[*index]).collect();
+        found
+            .by_windows
+            .entry(of_it)
+            .or_insert_with(|| Self::closed_by(&windows, now))
+            .clone()
+    }
+
+    /// Returns whether a function must not be changed at `now`.
+    pub fn is_closed(&self, key: &FunctionKey, now: Timestamp) -> bool {
+        let windows: Vec<&DeployWindow> = self.windows.iter().filter(|window| window.is_for(key)).collect();
+        shut(&windows, now).is_some()
+    }
+
+    fn closed_by(windows: &[&DeployWindow], now: Timestamp) -> Option<Closed> {
+        let denied_by = shut(windows, now)?.map(ToString::to_string);
         let mut time = now;
         for _ in 0..CHANGES {
             let Some(next) = windows.iter().filter_map(|window| window.next_change(time)).min() else {
@@ -112,7 +158,7 @@ impl DeployWindows {
             if next - now > HORIZON {
                 break;
             }
-            if shut(&windows, next).is_none() {
+            if shut(windows, next).is_none() {
                 return Some(Closed {
                     denied_by,
                     until: Some(next),
@@ -169,6 +215,21 @@ mod tests {
         match windows.closed(&key("prod", "api"), time.parse().unwrap()) {
             None => "open".to_owned(),
             Some(closed) => closed.until.map_or("for ever".to_owned(), |until| until.to_rfc3339()),
+        }
+    }
+
+    #[test]
+    fn a_window_of_the_hour_that_comes_twice_ends_once() {
+        // At 2:30 for an hour: that is from 0:30 to 1:30 in UTC, as the clocks go back at 1:00.
+        let night = DeployWindows::new(vec![window(WindowKind::Deny, "30 2 * * *", 1, "Europe/Vienna")]);
+        for (time, expected) in [
+            ("2026-10-25T00:29:59Z", "open"),
+            ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00+00:00"),
+            ("2026-10-25T01:29:59Z", "2026-10-25T01:30:00+00:00"),
+            ("2026-10-25T01:30:00Z", "open"),
+            ("2026-10-25T02:15:00Z", "open"),
+        ] {
+            assert_eq!(at(&night, time), expected, "{time}");
         }
     }
 

@@ -35,7 +35,7 @@ pub struct SigningKey(Hmac<Sha256>);
 
 /// A signing token that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("what follows whsec_ is not base64: copy the signing token as GitLab shows it")]
+#[error("what follows whsec_ is no key in base64: copy the signing token as GitLab shows it")]
 pub struct SigningKeyError;
 
 impl SigningKey {
@@ -48,13 +48,13 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// The part after `whsec_` is not base64.
+    /// The part after `whsec_` is not base64, or empty: anybody would know that key.
     pub fn from_token(token: &Secret) -> Result<Self, SigningKeyError> {
         match token.reveal().strip_prefix(ENCODED) {
-            Some(encoded) => STANDARD
-                .decode(encoded)
-                .map(|key| Self::of(&key))
-                .map_err(|_| SigningKeyError),
+            Some(encoded) => match STANDARD.decode(encoded) {
+                Ok(key) if !key.is_empty() => Ok(Self::of(&key)),
+                Ok(_) | Err(_) => Err(SigningKeyError),
+            },
             None => Ok(Self::new(token)),
         }
     }
@@ -137,6 +137,8 @@ mod tests {
     fn a_signing_token_that_is_cut_off_is_refused() {
         assert!(SigningKey::from_token(&Secret::new("whsec_AAAA")).is_ok());
         assert!(SigningKey::from_token(&Secret::new("plain")).is_ok());
-        assert!(SigningKey::from_token(&Secret::new("whsec_AAA")).is_err());
+        for wrong in ["whsec_AAA", "whsec_"] {
+            assert!(SigningKey::from_token(&Secret::new(wrong)).is_err(), "{wrong}");
+        }
     }
 }

@@ -187,7 +187,9 @@ fn outside_window(closed: &Closed) -> String {
     };
     match closed.until {
         Some(until) => format!("{why}: it is done after {}", until.format("%Y-%m-%dT%H:%M:%SZ")),
-        None => format!("{why}, and none will within a year: correct `windows` in the configuration"),
+        None => format!(
+            "{why}, and no time was found within a year at which one will: look at `windows` in the configuration"
+        ),
     }
 }
 

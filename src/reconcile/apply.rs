@@ -82,6 +82,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 todo,
                 revision: desired.revision.as_ref(),
                 observations: &seen.observations,
+                windows: &policy.windows,
                 remembered: &seen.remembered,
             };
             let executed = Box::pin(self.execute(wave, &progress, stop)).await;

@@ -121,7 +121,9 @@ impl Contention {
         match function.state {
             State::InSync => self.settled = true,
             // It was corrected, and not to the end: the next correction is not a reversal of anybody's.
-            State::Failed | State::Progressing if !found.is_empty() => self.settled = false,
+            State::Drifted | State::Progressing | State::Withheld | State::Failed if !found.is_empty() => {
+                self.settled = false;
+            }
             State::Drifted
             | State::Progressing
             | State::Withheld

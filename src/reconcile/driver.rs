@@ -302,7 +302,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         for (scope, mut report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
             self.memory.since.note(&mut report, clock.now());
             // What was cut short has not failed.
-            if !superseded {
+            if !superseded && !stop.is_cancelled() {
                 self.memory.backoffs.note(&report, clock.uptime());
                 self.memory.backoffs.retain(|key| desired.functions.contains_key(key));
                 self.memory.contentions.note(&report, clock);

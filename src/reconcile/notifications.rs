@@ -126,6 +126,11 @@ where
                     close(&lines);
                     lines = open(audience.subscribers);
                     desk.targets = audience.targets;
+                    // Whoever is new has no status of the commit yet, and one that comes twice is one.
+                    desk.statuses.clear();
+                    if let Some(report) = desk.report.clone() {
+                        desk.statuses(commit_statuses(&report, &desk.targets), &lines);
+                    }
                     continue;
                 }
                 () = stop.cancelled() => false,

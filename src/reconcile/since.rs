@@ -1,6 +1,6 @@
 //! Since when work is withheld: what was withheld in the pass before for the same reason is older. Withholds nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{FunctionKey, Timestamp};
 use crate::plan::{Reason, Report, Subject};
@@ -28,8 +28,8 @@ impl WithheldSince {
             }
         }
         if !report.narrowed {
-            let named = |key: &FunctionKey| report.functions.iter().any(|function| function.key == *key);
-            self.0.retain(|key, _| named(key));
+            let named: BTreeSet<&FunctionKey> = report.functions.iter().map(|function| &function.key).collect();
+            self.0.retain(|key, _| named.contains(key));
         }
     }
 }

@@ -85,6 +85,11 @@ impl StatusBoard {
         });
     }
 
+    /// Forgets what was acknowledged: it was said of other functions.
+    pub fn forget_acknowledgement(&self) {
+        self.sender.send_modify(|status| status.acknowledged = None);
+    }
+
     /// Returns the commit that is acknowledged, where it is the one in force. An acknowledgement of another one is over.
     pub(super) fn acknowledged(&self, in_force: Option<&CommitId>) -> Option<CommitId> {
         self.sender.send_if_modified(|status| {

@@ -12,7 +12,7 @@ use super::contain::contained;
 use super::execute::{Execution, Executor};
 use super::pass::Engine;
 use super::progress::PassProgress;
-use crate::domain::{CommitId, FunctionKey, ObservedState};
+use crate::domain::{CommitId, DeployWindows, FunctionKey, ObservedState};
 use crate::plan::{Observations, Step, StepReport, StepResult};
 use crate::ports::{Artifacts, Clock, LambdaWrite, PortError, Priority};
 use crate::telemetry::{StepFinished, Work, function_span};
@@ -33,6 +33,8 @@ pub(super) struct Wave<'a> {
     pub(super) revision: Option<&'a CommitId>,
     /// What they were planned from.
     pub(super) observations: &'a Observations,
+    /// When functions may be changed: what is not begun when that ends is left.
+    pub(super) windows: &'a DeployWindows,
     /// The functions that were planned from memory, and are to be looked at before anything is written.
     pub(super) remembered: &'a BTreeSet<FunctionKey>,
 }
@@ -61,13 +63,19 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
         stop: &CancellationToken,
     ) -> BTreeMap<FunctionKey, Execution> {
         let writes = Semaphore::new(WRITES_AT_ONCE);
-        let revision = wave.revision;
+        let (revision, windows) = (wave.revision, wave.windows);
         futures::stream::iter(jobs(wave))
             .map(|job| {
                 let writes = &writes;
                 Box::pin(async move {
                     let (key, steps, is_last) = (job.key.clone(), job.steps.clone(), job.begun.is_none());
-                    let execution = self.job(job, revision, progress, writes, stop).await;
+                    let execution = match &job.after {
+                        None if windows.is_closed(&key, self.clock.now()) => {
+                            let why = "its deploy window closed before this was begun";
+                            refused(job.steps, why, |_, _| {})
+                        }
+                        None | Some(_) => self.job(job, revision, progress, writes, stop).await,
+                    };
                     progress.end(&key, &steps, &execution.reports, is_last);
                     (key, execution)
                 })
@@ -281,7 +289,9 @@ mod tests {
             (key("revert"), vec![move_to(known()), upload()]),
             (key("weights"), vec![move_to(known())]),
         ];
+        let windows = DeployWindows::default();
         let wave = Wave {
+            windows: &windows,
             todo: todo.into(),
             revision: None,
             observations: &Observations::new(),

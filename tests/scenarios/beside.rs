@@ -102,10 +102,18 @@ pub(crate) async fn beside_layered(world: &mut World, script: impl AsyncFnOnce(&
 
 /// Runs a daemon whose waits last until the script has turned the clock.
 pub(crate) async fn beside_by_hand(world: &mut World, script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
+    beside_by_hand_and_keep(world, script).await;
+}
+
+/// The same, and returns what another daemon can go on from.
+pub(crate) async fn beside_by_hand_and_keep(
+    world: &mut World,
+    script: impl AsyncFnOnce(&mut World, &mut Daemon),
+) -> Memory {
     let source = git_source(world.origin.as_ref().unwrap());
     let clock = HandClock(world.clock.clone());
     let engine = engine_with(&world.url, &["*".to_owned()], clock).await;
-    Box::pin(beside_engine(world, source, engine, Memory::default(), script)).await;
+    Box::pin(beside_engine(world, source, engine, Memory::default(), script)).await
 }
 
 async fn beside_engine<L: LambdaWrite, A: Artifacts, C: Clock>(

@@ -9,7 +9,9 @@ use pinfold::plan::State;
 use pinfold::reconcile::Memory;
 use pinfold::sandbox::{Code, Effect, Fault};
 
-use crate::beside::{beside, beside_by_hand, beside_resumed, reason, revision, state, with_git};
+use crate::beside::{
+    beside, beside_by_hand, beside_by_hand_and_keep, beside_resumed, reason, revision, state, with_git,
+};
 use crate::world::{Setup, World, sha, until, zip};
 
 fn denied() -> Effect {
@@ -108,6 +110,23 @@ async fn what_one_configuration_knew_the_next_goes_on_from() {
     beside_resumed(&mut world, memory, async |world, daemon| {
         assert_eq!(state(&daemon.status.get(), "api"), State::InSync);
         assert!(world.writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_new_configuration_cuts_short_has_not_failed() {
+    let mut world = with_git(&["api"]).await;
+    world.inject("UpdateFunctionCode", Effect::InProgress { ms: 60_000 });
+    let memory = beside_by_hand_and_keep(&mut world, async |world, daemon| {
+        world.function("api", "1.1.0");
+        daemon.nudge.source();
+        until(|| !world.writes().is_empty()).await;
+    })
+    .await;
+    beside_resumed(&mut world, memory, async |_, daemon| {
+        let status = daemon.status.get();
+        assert_ne!(state(&status, "api"), State::Withheld, "{:?}", reason(&status));
     })
     .await;
 }
