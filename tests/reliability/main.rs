@@ -57,6 +57,8 @@ mod storms;
 #[cfg(test)]
 mod two;
 #[cfg(test)]
+mod windows;
+#[cfg(test)]
 #[expect(dead_code, reason = "the scenarios use the rest")]
 #[path = "../scenarios/wiring.rs"]
 mod wiring;
