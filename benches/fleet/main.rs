@@ -93,6 +93,8 @@ async fn run(functions: usize) {
     world.forget_calls();
     for one in 0..MOVED {
         let function = one * functions / MOVED;
+        // Looks from before are not those at what is moved now.
+        world.forget_calls();
         let began = Instant::now();
         world.move_alias(function);
         daemon.nudge();
