@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a program that cannot go on says where by itself")]
 
 mod models;
+#[path = "../shared/target.rs"]
+mod target;
 mod world;
 
 use std::collections::BTreeMap;

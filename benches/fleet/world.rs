@@ -6,20 +6,18 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
-use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::aws::Limits;
 use pinfold::adapters::clock::SystemClock;
-use pinfold::adapters::lambda::LambdaWriter;
-use pinfold::adapters::s3::S3Artifacts;
-use pinfold::domain::{BlobId, ChangeLimit, CommitId, EntryKind, SourceEntry, SourceTree, Target, Timestamp};
+use pinfold::domain::{BlobId, ChangeLimit, CommitId, EntryKind, SourceEntry, SourceTree, Timestamp};
 use pinfold::ports::{DesiredSource, PortError};
-use pinfold::reconcile::{Driver, Engine, Memory, Nudge, PassPolicy, StatusBoard, TargetPorts};
+use pinfold::reconcile::{Driver, Engine, Memory, Nudge, PassPolicy, StatusBoard};
 use pinfold::sandbox::{Code, NewFunction, Options, Place, Profile, Sandbox, package};
 use pinfold::telemetry::Telemetry;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-const REGION: &str = "us-east-1";
+use crate::target::{self, REGION};
 
 /// Between two looks at the sandbox. They go past HTTP and cost no quota.
 const LOOK: Duration = Duration::from_millis(50);
@@ -152,31 +150,12 @@ impl World {
 
     /// Starts a daemon with these limits.
     pub(crate) async fn daemon(&self, get_function_per_second: f64, control_plane_per_second: f64) -> Daemon {
-        let mut limiters = Limiters::new(Limits {
+        let limits = Limits {
             get_function_per_second,
             control_plane_per_second,
-        });
-        let access = Access {
-            region: REGION.parse().unwrap(),
-            account: None,
-            role_arn: None,
-            external_id: None,
-            endpoint_url: Some(self.url.parse().unwrap()),
-            s3_endpoint_url: None,
         };
         let telemetry = Telemetry::new().unwrap();
-        let connection = connect(&access, &mut limiters).await;
-        let ports = TargetPorts {
-            target: Target {
-                name: "prod".parse().unwrap(),
-                path: "prod".to_owned(),
-                region: Some(REGION.parse().unwrap()),
-                account: None,
-                functions: vec!["*".parse().unwrap()],
-            },
-            lambda: LambdaWriter::new(&connection, &telemetry),
-            artifacts: S3Artifacts::new(&connection, &telemetry),
-        };
+        let ports = target::ports(&self.url, limits, &telemetry).await;
         let engine = Engine::new(vec![ports], SystemClock, telemetry).with_small_fleet(0);
         let source = Source {
             version: Arc::clone(&self.desired),

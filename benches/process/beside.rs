@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::origin::Origin;
+
 /// A sandbox at work, until it is dropped.
 pub(crate) struct Sandbox {
     _process: Process,
@@ -18,10 +20,12 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     /// Starts one that has deployed everything that a repository names.
-    pub(crate) fn start(tree: &Path) -> Self {
+    pub(crate) fn start(origin: &Origin) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pinfold"))
             .args(["sandbox", "--listen", "127.0.0.1:0", "--seed"])
-            .arg(tree)
+            .arg(origin.tree())
+            .arg("--artifacts")
+            .arg(origin.artifacts())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -8,8 +8,12 @@
 
 mod beside;
 mod origin;
+#[path = "../../tests/scenarios/repository.rs"]
+mod repository;
 mod size;
 mod soak;
+#[path = "../shared/target.rs"]
+mod target;
 
 use std::io::Write as _;
 

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use git2::{Repository, RepositoryInitOptions, Signature, Time};
 use pinfold::adapters::git::{GitSettings, GitSource};
 use pinfold::sandbox::package;
 use tempfile::TempDir;
+
+use crate::repository;
 
 const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
 const BUCKET: &str = "artifacts";
 
 pub(crate) struct Origin {
+    /// The files, as they are in the last commit.
     tree: TempDir,
-    _folder: TempDir,
-    repository: Repository,
+    /// The zips of all versions, as `BUCKET/KEY`.
+    artifacts: TempDir,
+    repository: repository::Origin,
     functions: usize,
     commits: usize,
 }
@@ -30,79 +33,59 @@ fn manifest(function: usize, version: &str) -> String {
     )
 }
 
+fn write(folder: &TempDir, path: &str, content: &[u8]) {
+    let path = folder.path().join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
 impl Origin {
     pub(crate) fn new(functions: usize) -> Self {
-        let (tree, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let file = |path: String, content: &[u8]| {
-            let path = tree.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
-        };
-        for function in 0..functions {
-            let name = name(function);
-            file(format!("prod/{name}.yaml"), manifest(function, VERSIONS[0]).as_bytes());
-            for version in VERSIONS {
-                let zip = package([("index.js", format!("{name} {version}"))]);
-                file(format!("_artifacts/{BUCKET}/{name}/{version}.zip"), &zip);
-            }
-        }
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false).initial_head("main");
-        let repository = Repository::init_opts(folder.path(), &options).unwrap();
         let origin = Self {
-            tree,
-            _folder: folder,
-            repository,
+            tree: tempfile::tempdir().unwrap(),
+            artifacts: tempfile::tempdir().unwrap(),
+            repository: repository::Origin::new(),
             functions,
             commits: 0,
         };
-        origin.commit();
+        for function in 0..functions {
+            let name = name(function);
+            origin.want(function, VERSIONS[0]);
+            for version in VERSIONS {
+                let zip = package([("index.js", format!("{name} {version}"))]);
+                write(&origin.artifacts, &format!("{BUCKET}/{name}/{version}.zip"), &zip);
+            }
+        }
+        origin.repository.commit(origin.tree());
         origin
     }
 
-    /// The version after the commits so far: each commit changes one function, there and back again.
-    fn version(&self, function: usize) -> &'static str {
-        let changes = self.commits / self.functions + usize::from(self.commits % self.functions > function);
-        VERSIONS[changes % VERSIONS.len()]
+    fn want(&self, function: usize, version: &str) {
+        let path = format!("prod/{}.yaml", name(function));
+        write(&self.tree, &path, manifest(function, version).as_bytes());
     }
 
-    /// The files and their artifacts, for the sandbox's seed.
+    /// The files, for the sandbox's seed.
     pub(crate) fn tree(&self) -> &Path {
         self.tree.path()
     }
 
-    /// Changes one function, and returns the commit.
-    pub(crate) fn bump(&mut self) -> String {
-        self.commits += 1;
-        self.commit()
+    /// The zips, likewise.
+    pub(crate) fn artifacts(&self) -> &Path {
+        self.artifacts.path()
     }
 
-    fn commit(&self) -> String {
-        let mut folder = self.repository.treebuilder(None).unwrap();
-        for function in 0..self.functions {
-            let text = manifest(function, self.version(function));
-            let blob = self.repository.blob(text.as_bytes()).unwrap();
-            folder
-                .insert(format!("{}.yaml", name(function)), blob, 0o100_644)
-                .unwrap();
-        }
-        let mut root = self.repository.treebuilder(None).unwrap();
-        root.insert("prod", folder.write().unwrap(), 0o040_000).unwrap();
-        let root = self.repository.find_tree(root.write().unwrap()).unwrap();
-        let parent = self.repository.refname_to_id("refs/heads/main").ok();
-        let parent = parent.map(|id| self.repository.find_commit(id).unwrap());
-        let author = Signature::new("Soak", "soak@example.com", &Time::new(1_700_000_000, 0)).unwrap();
-        let parents: Vec<_> = parent.iter().collect();
-        let message = format!("commit {}", self.commits);
-        self.repository
-            .commit(Some("refs/heads/main"), &author, &author, &message, &root, &parents)
-            .unwrap()
-            .to_string()
+    /// Changes one function, there and back again, and returns the commit.
+    pub(crate) fn bump(&mut self) -> String {
+        let (function, changes) = (self.commits % self.functions, self.commits / self.functions + 1);
+        self.want(function, VERSIONS[changes % VERSIONS.len()]);
+        self.commits += 1;
+        self.repository.commit(self.tree())
     }
 
     /// Returns where it is.
     pub(crate) fn path(&self) -> &str {
-        self.repository.path().to_str().unwrap()
+        self.repository.path()
     }
 
     /// Opens it as the daemon does.

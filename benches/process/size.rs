@@ -38,7 +38,7 @@ pub(crate) async fn run(fleets: &[usize], measured: bool) {
 
 async fn fleet(functions: usize, polls: u32) {
     let (origin, folder) = (Origin::new(functions), tempfile::tempdir().unwrap());
-    let sandbox = Sandbox::start(origin.tree());
+    let sandbox = Sandbox::start(&origin);
     let daemon = Daemon::start(&configuration(&folder, &origin, &sandbox, SELDOM));
     let mut sweep = until_swept(&daemon, &Value::Null).await;
     sandbox.forget_calls().await;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pinfold::adapters::aws::{Access, Limiters, Limits, connect};
+use pinfold::adapters::aws::Limits;
 use pinfold::adapters::clock::SystemClock;
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
-use pinfold::domain::{Target, Timestamp};
+use pinfold::domain::Timestamp;
 use pinfold::http::{Keyring, Server};
 use pinfold::plan::Verdict;
 use pinfold::ports::Clock;
-use pinfold::reconcile::{Driver, Engine, Nudge, PassPolicy, Status, StatusBoard, TargetPorts};
+use pinfold::reconcile::{Driver, Engine, Nudge, PassPolicy, Status, StatusBoard};
 use pinfold::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::beside::{Held, OWN, Sandbox, get, held, mib};
 use crate::origin::Origin;
-use crate::say;
+use crate::{say, target};
 
 const FUNCTIONS: usize = 10;
 
@@ -65,7 +65,7 @@ impl Clock for Hurried {
 /// Makes so many passes.
 pub(crate) async fn run(passes: usize) {
     let mut origin = Origin::new(FUNCTIONS);
-    let sandbox = Sandbox::start(origin.tree());
+    let sandbox = Sandbox::start(&origin);
     let telemetry = Telemetry::new().unwrap();
     let engine = engine(&sandbox.url, &telemetry).await;
     let (nudge, status, stop) = (Nudge::default(), StatusBoard::default(), CancellationToken::new());
@@ -156,30 +156,11 @@ fn growth(seen: &[Held]) -> String {
 }
 
 async fn engine(url: &str, telemetry: &Telemetry) -> Engine<LambdaWriter, S3Artifacts, Hurried> {
-    let mut limiters = Limiters::new(Limits {
+    let limits = Limits {
         get_function_per_second: UNLIMITED,
         control_plane_per_second: UNLIMITED,
-    });
-    let access = Access {
-        region: "us-east-1".parse().unwrap(),
-        account: None,
-        role_arn: None,
-        external_id: None,
-        endpoint_url: Some(url.parse().unwrap()),
-        s3_endpoint_url: None,
     };
-    let connection = connect(&access, &mut limiters).await;
-    let ports = TargetPorts {
-        target: Target {
-            name: "prod".parse().unwrap(),
-            path: "prod".to_owned(),
-            region: Some("us-east-1".parse().unwrap()),
-            account: None,
-            functions: vec!["*".parse().unwrap()],
-        },
-        lambda: LambdaWriter::new(&connection, telemetry),
-        artifacts: S3Artifacts::new(&connection, telemetry),
-    };
+    let ports = target::ports(url, limits, telemetry).await;
     let clock = Hurried {
         slept_ms: AtomicU64::new(0),
     };

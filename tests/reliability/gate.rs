@@ -235,6 +235,15 @@ fn lost() -> PortError {
 }
 
 impl<P> Gated<P> {
+    /// Waits until the gate lets a call through. One that is to end in a panic ends here.
+    async fn enter(&self, name: String, write: Option<Write>) -> usize {
+        let named = |start: &String| name.starts_with(start);
+        let panics = self.gate.lock().panics.as_ref().is_some_and(named);
+        let number = self.gate.enter(name, write).await;
+        assert!(!panics, "a port has a bug");
+        number
+    }
+
     /// Makes a call, when the gate lets it through.
     async fn make<T>(
         &self,
@@ -242,14 +251,7 @@ impl<P> Gated<P> {
         write: Option<Write>,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
-        let panics = self
-            .gate
-            .lock()
-            .panics
-            .as_ref()
-            .is_some_and(|start| name.starts_with(start));
-        let number = self.gate.enter(name, write).await;
-        assert!(!panics, "a port has a bug");
+        let number = self.enter(name, write).await;
         if self.gate.loses(number, false) {
             return Err(lost());
         }
@@ -350,14 +352,7 @@ impl<P: LambdaWrite> LambdaWrite for Gated<P> {
 impl<P: Artifacts> Artifacts for Gated<P> {
     async fn look_up(&self, location: &S3Location) -> Resolution {
         let name = format!("HeadObject {}", location.key);
-        let panics = self
-            .gate
-            .lock()
-            .panics
-            .as_ref()
-            .is_some_and(|start| name.starts_with(start));
-        let number = self.gate.enter(name, None).await;
-        assert!(!panics, "a port has a bug");
+        let number = self.enter(name, None).await;
         let result = self.inner.look_up(location).await;
         self.gate.leave(number, result.is_ok()).await;
         result
