@@ -22,6 +22,7 @@ mod secret;
 mod sha256;
 mod source;
 mod spelling;
+mod time;
 mod webhook_url;
 mod window;
 
@@ -40,7 +41,7 @@ pub use observed::{
     CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState,
     PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, VersionState, Weight,
 };
-pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension, Timestamp, elapsed};
+pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension};
 pub use proxy::{ProxyChoice, ProxyUrl, ProxyUrlError};
 pub use publication::Publication;
 pub use queue_url::{QueueUrl, QueueUrlError};
@@ -50,5 +51,6 @@ pub use secret::Secret;
 pub use sha256::{CodeSha256, Sha256Error};
 pub use source::{BlobId, EntryKind, SourceEntry, SourceTree, bounds};
 pub use spelling::nearest;
+pub use time::{Timestamp, elapsed, readable, rfc3339};
 pub use webhook_url::{WebhookUrl, WebhookUrlError};
 pub use window::{Closed, DeployWindow, DeployWindows, WindowKind};

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use secrets::{Keyring, Secrets, SigningKey, SigningKeyError};
 
-use crate::domain::{FunctionGlob, TargetName, Timestamp};
+use crate::domain::{FunctionGlob, TargetName, Timestamp, readable};
 use crate::plan::{Progress, Report, Verdict};
 use crate::reconcile::{Nudge, Status, StatusBoard};
 use crate::telemetry::Telemetry;
@@ -197,16 +197,11 @@ fn status_text(status: &Status, progress: Option<&Progress>, now: Timestamp) -> 
         let _ = writeln!(
             text,
             "\nUnder way since {}: {}",
-            clock(&progress.since),
+            readable(&progress.since),
             progress.to_text(now)
         );
     }
     text
-}
-
-/// Writes a time for people.
-fn clock(time: &Timestamp) -> String {
-    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 async fn function(State(server): State<Server>, Path((target, name)): Path<(String, String)>) -> Response {

@@ -2,21 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use globset::{Glob, GlobMatcher};
 use thiserror::Error;
 
 use super::line::one_line;
 use super::name::FunctionName;
-
-/// A point in time, UTC.
-pub type Timestamp = chrono::DateTime<chrono::Utc>;
-
-/// Returns the time between two points; none where the clock was set back in between.
-pub fn elapsed(before: Timestamp, now: Timestamp) -> Duration {
-    (now - before).to_std().unwrap_or_default()
-}
+use super::time::Timestamp;
 
 /// Whether drift is corrected or only reported. The stricter of configuration and manifest holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -10,7 +10,8 @@ use chrono_tz::Tz;
 use croner::Cron;
 
 use super::name::{FunctionKey, TargetName};
-use super::policy::{FunctionGlob, Timestamp};
+use super::policy::FunctionGlob;
+use super::time::Timestamp;
 
 /// How far ahead the next opening is looked for. A window that comes once a year is found; one that does not open within
 /// that time is told without its end.
@@ -218,19 +219,28 @@ mod tests {
         }
     }
 
+    /// Tells of each time whether `prod/api` is closed then.
+    #[track_caller]
+    fn assert_at(windows: &DeployWindows, expected: &[(&str, &str)]) {
+        for (time, until) in expected {
+            assert_eq!(at(windows, time), *until, "{time}");
+        }
+    }
+
     #[test]
     fn a_window_of_the_hour_that_comes_twice_ends_once() {
         // At 2:30 for an hour: that is from 0:30 to 1:30 in UTC, as the clocks go back at 1:00.
         let night = DeployWindows::new(vec![window(WindowKind::Deny, "30 2 * * *", 1, "Europe/Vienna")]);
-        for (time, expected) in [
-            ("2026-10-25T00:29:59Z", "open"),
-            ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00+00:00"),
-            ("2026-10-25T01:29:59Z", "2026-10-25T01:30:00+00:00"),
-            ("2026-10-25T01:30:00Z", "open"),
-            ("2026-10-25T02:15:00Z", "open"),
-        ] {
-            assert_eq!(at(&night, time), expected, "{time}");
-        }
+        assert_at(
+            &night,
+            &[
+                ("2026-10-25T00:29:59Z", "open"),
+                ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00+00:00"),
+                ("2026-10-25T01:29:59Z", "2026-10-25T01:30:00+00:00"),
+                ("2026-10-25T01:30:00Z", "open"),
+                ("2026-10-25T02:15:00Z", "open"),
+            ],
+        );
     }
 
     #[test]
@@ -242,14 +252,15 @@ mod tests {
     fn a_weekend_is_denied_from_its_first_second_to_its_last() {
         // From Friday 16:00 in Vienna to Monday 06:00, in winter an hour ahead of UTC.
         let weekend = DeployWindows::new(vec![window(WindowKind::Deny, "0 16 * * FRI", 62, "Europe/Vienna")]);
-        for (time, expected) in [
-            ("2026-11-27T14:59:59Z", "open"),
-            ("2026-11-27T15:00:00Z", "2026-11-30T05:00:00+00:00"),
-            ("2026-11-30T04:59:59Z", "2026-11-30T05:00:00+00:00"),
-            ("2026-11-30T05:00:00Z", "open"),
-        ] {
-            assert_eq!(at(&weekend, time), expected, "{time}");
-        }
+        assert_at(
+            &weekend,
+            &[
+                ("2026-11-27T14:59:59Z", "open"),
+                ("2026-11-27T15:00:00Z", "2026-11-30T05:00:00+00:00"),
+                ("2026-11-30T04:59:59Z", "2026-11-30T05:00:00+00:00"),
+                ("2026-11-30T05:00:00Z", "open"),
+            ],
+        );
     }
 
     #[test]
@@ -258,13 +269,14 @@ mod tests {
             window(WindowKind::Allow, "0 9 * * MON-FRI", 3, "UTC"),
             window(WindowKind::Allow, "0 0 14 * * MON-THU", 2, "UTC"),
         ]);
-        for (time, expected) in [
-            ("2026-11-27T10:00:00Z", "open"),
-            ("2026-11-26T13:00:00Z", "2026-11-26T14:00:00+00:00"),
-            ("2026-11-27T13:00:00Z", "2026-11-30T09:00:00+00:00"),
-        ] {
-            assert_eq!(at(&hours, time), expected, "{time}");
-        }
+        assert_at(
+            &hours,
+            &[
+                ("2026-11-27T10:00:00Z", "open"),
+                ("2026-11-26T13:00:00Z", "2026-11-26T14:00:00+00:00"),
+                ("2026-11-27T13:00:00Z", "2026-11-30T09:00:00+00:00"),
+            ],
+        );
     }
 
     #[test]

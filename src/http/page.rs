@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::response::Html;
 
-use super::{Server, clock};
-use crate::domain::CommitId;
+use super::Server;
+use crate::domain::{CommitId, readable};
 use crate::plan::FunctionReport;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;\
@@ -28,7 +28,7 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
             "<p class=\"Progressing\"><progress max=\"{}\" value=\"{}\"></progress> Under way since {}{}: {}</p>",
             progress.functions(),
             progress.ended(),
-            escape(&clock(&progress.since)),
+            escape(&readable(&progress.since)),
             revision.map_or(String::new(), |revision| format!(
                 ", for commit <code>{}</code>",
                 escape(&revision)
@@ -43,7 +43,7 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
                 .revision
                 .as_ref()
                 .map_or("a plain folder".to_owned(), ToString::to_string);
-            let time = status.last_pass.as_ref().map(clock);
+            let time = status.last_pass.as_ref().map(readable);
             let _ = write!(
                 body,
                 "<p>Commit <code>{}</code>, last pass {}</p>",

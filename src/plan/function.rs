@@ -7,7 +7,7 @@ use super::withheld::{Reason, Subject, Withheld};
 use super::{FunctionPlan, Policy};
 use crate::domain::{
     Closed, CommitId, DesiredFunction, FunctionKey, Mode, ObservedFunction, ObservedState, PackageKind, Suspension,
-    UpdateStatus,
+    UpdateStatus, rfc3339,
 };
 use crate::drift::{self, Drift};
 
@@ -186,7 +186,7 @@ fn outside_window(closed: &Closed) -> String {
         None => "no deploy window allows a change now".to_owned(),
     };
     match closed.until {
-        Some(until) => format!("{why}: it is done after {}", until.format("%Y-%m-%dT%H:%M:%SZ")),
+        Some(until) => format!("{why}: it is done after {}", rfc3339(&until)),
         None => format!(
             "{why}, and no time was found within a year at which one will: look at `windows` in the configuration"
         ),
@@ -195,11 +195,7 @@ fn outside_window(closed: &Closed) -> String {
 
 fn suspended(suspension: &Suspension) -> String {
     match suspension.until {
-        Some(until) => format!(
-            "suspended until {}: {}",
-            until.format("%Y-%m-%dT%H:%M:%SZ"),
-            suspension.reason
-        ),
+        Some(until) => format!("suspended until {}: {}", rfc3339(&until), suspension.reason),
         None => format!("suspended until its manifest says otherwise: {}", suspension.reason),
     }
 }

@@ -1,13 +1,12 @@
 //! The JSON of a report: `plan`, `apply`, `status` and the API share this shape. Fields may be added, none renamed.
 
-use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::exit::Verdict;
 use super::report::{FunctionReport, Report, StepReport};
 use super::step::{Step, VersionRef};
 use super::withheld::Withheld;
-use crate::domain::{AccountId, CodeSha256, Fault, FunctionVersion, Region, Routing, Timestamp};
+use crate::domain::{AccountId, CodeSha256, Fault, FunctionVersion, Region, Routing, rfc3339};
 use crate::drift::{DesiredCode, Drift, LiveAlias};
 
 /// The version of the shape. It changes when a field is renamed or dropped.
@@ -177,17 +176,13 @@ fn step(report: &StepReport) -> Value {
     entry
 }
 
-fn time(time: &Timestamp) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 fn withheld(withheld: &Withheld) -> Value {
     json!({
         "alias": withheld.subject.label(),
         "reason": withheld.reason.as_str(),
         "message": withheld.message,
-        "since": withheld.since.as_ref().map(time),
-        "until": withheld.until.as_ref().map(time),
+        "since": withheld.since.as_ref().map(rfc3339),
+        "until": withheld.until.as_ref().map(rfc3339),
         "release": withheld.reason.release(),
         "help": withheld.reason.help(),
     })

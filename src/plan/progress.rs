@@ -1,9 +1,8 @@
 //! How far the changes of a wave are, for every output. Counts nothing itself and reads no clock.
 
-use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use crate::domain::{CommitId, Timestamp};
+use crate::domain::{CommitId, Timestamp, rfc3339};
 
 /// How far the passes that change something at this moment are.
 ///
@@ -45,11 +44,10 @@ impl Progress {
 
     /// Returns it as the status shows it.
     pub fn to_json(&self) -> Value {
-        let time = |time: &Timestamp| time.to_rfc3339_opts(SecondsFormat::Secs, true);
         json!({
             "revision": self.revision.as_ref().map(ToString::to_string),
-            "since": time(&self.since),
-            "expectedEnd": self.expected_end.as_ref().map(time),
+            "since": rfc3339(&self.since),
+            "expectedEnd": self.expected_end.as_ref().map(rfc3339),
             "functions": self.functions(),
             "done": self.done,
             "failed": self.failed,

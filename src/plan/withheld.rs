@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AliasName, ReadFailureKind, Timestamp};
+use crate::domain::{AliasName, ReadFailureKind, Timestamp, readable};
 
 /// Where people read what each reason means and what to do about it.
 const HELP: &str = "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md";
@@ -37,7 +37,7 @@ impl Withheld {
     /// Returns since when it is withheld, as text behind the message; empty where that is not known.
     pub fn since_text(&self) -> String {
         self.since
-            .map(|since| format!(" (since {})", since.format("%Y-%m-%d %H:%M:%S UTC")))
+            .map(|since| format!(" (since {})", readable(&since)))
             .unwrap_or_default()
     }
 

@@ -6,9 +6,10 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::execute::Execution;
+use super::engine::Engine;
+use super::execution::Execution;
 use super::observe::tell_unreadable;
-use super::pass::{Engine, PassPolicy, Scope, Seen, narrow};
+use super::pass::{PassPolicy, Scope, Seen, narrow};
 use super::resolve::resolve;
 use super::wave::{Wave, goes_first};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};

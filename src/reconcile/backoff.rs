@@ -69,7 +69,7 @@ impl Backoffs {
                         .get(&function.key)
                         .filter(|before| before.revision == report.revision);
                     let failures = before.map_or(0, |before| before.failures) + 1;
-                    let pause = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE);
+                    let pause = doubled(first, failures - 1, LONGEST_PAUSE);
                     let backoff = Backoff {
                         failures,
                         until: uptime + pause,
@@ -89,6 +89,11 @@ impl Backoffs {
     pub(super) fn retain(&mut self, named: impl Fn(&FunctionKey) -> bool) {
         self.0.retain(|key, _| named(key));
     }
+}
+
+/// Returns a pause that was doubled so many times, up to the longest one.
+pub(super) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(longest)
 }
 
 /// Returns why a function could not be brought to what Git says in this pass, and the first pause before the next try.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{CommitId, FunctionKey, Timestamp};
+use super::backoff::doubled;
+use crate::domain::{CommitId, FunctionKey, Timestamp, rfc3339};
 use crate::plan::{FunctionReport, Hold, LatestGuard, Reason, Report, State, Step, StepResult};
 use crate::ports::Clock;
 use crate::telemetry::FunctionContended;
@@ -107,7 +108,7 @@ impl Contention {
                 found: found.join(", "),
             });
             if self.reversals.len() >= REVERSALS {
-                let pause = FIRST_PAUSE.saturating_mul(1 << self.pauses.min(8)).min(LONGEST_PAUSE);
+                let pause = doubled(FIRST_PAUSE, self.pauses, LONGEST_PAUSE);
                 self.pauses += 1;
                 self.until = Some(uptime + pause);
                 FunctionContended {
@@ -147,7 +148,7 @@ impl Contention {
              acknowledgement; see in CloudTrail who it is",
             self.reversals.len(),
             times.join("; "),
-            until.format("%Y-%m-%dT%H:%M:%SZ")
+            rfc3339(&until)
         )
     }
 }

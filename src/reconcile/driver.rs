@@ -8,13 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoffs;
 use super::contain::contained;
-use super::contention::Contentions;
 use super::desire::ManifestCache;
-use super::pass::{Engine, Freshness, PassPolicy, Scope};
+use super::engine::Engine;
+use super::memory::Memory;
+use super::pass::{Freshness, PassPolicy, Scope};
 use super::patrol::{Find, Patrol};
-use super::since::WithheldSince;
 use super::status::{Nudge, StatusBoard};
 use super::watch::{InForce, Watcher};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
@@ -42,18 +41,6 @@ pub struct Driver<S, L, A, C> {
     nudge: Nudge,
     status: StatusBoard,
     memory: Memory,
-}
-
-/// What one driver hands to the next where the configuration changes: the commit in force, so that it stays in force
-/// while the repository is away, and which functions are left alone. May be dropped at any time.
-#[derive(Debug, Default)]
-pub struct Memory {
-    in_force: InForce,
-    backoffs: Backoffs,
-    contentions: Contentions,
-    /// Acknowledgements that were answered.
-    acknowledgements: u64,
-    since: WithheldSince,
 }
 
 impl<S, L, A, C> Driver<S, L, A, C>
@@ -154,10 +141,8 @@ enum Wake {
 impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
     async fn run(mut self, stop: &CancellationToken) -> Memory {
         self.work(stop).await;
-        Memory {
-            in_force: self.in_force.borrow().clone(),
-            ..self.memory
-        }
+        self.memory.in_force.clone_from(&self.in_force.borrow());
+        self.memory
     }
 
     async fn work(&mut self, stop: &CancellationToken) {
@@ -263,12 +248,7 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             return BTreeSet::new();
         };
         let (revision, clock) = (desired.revision.as_ref(), self.engine.clock());
-        let acknowledgements = self.status.get().acknowledgements;
-        if std::mem::replace(&mut self.memory.acknowledgements, acknowledgements) != acknowledgements {
-            self.memory.contentions.release();
-        }
-        let mut held = self.memory.backoffs.holds(revision, clock);
-        held.extend(self.memory.contentions.holds(revision, clock));
+        let held = self.memory.holds(revision, self.status.get().acknowledgements, clock);
         let policy = PassPolicy {
             acknowledged: self.status.acknowledged(revision),
             change_limit: self.change_limit(scope, &desired),
@@ -300,16 +280,9 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
         }
         // What happened beside it is newer than what the pass began with.
         for (scope, mut report) in report.map(|report| (scope.clone(), report)).into_iter().chain(beside) {
-            self.memory.since.note(&mut report, clock.now());
             // What was cut short has not failed.
-            if !superseded && !stop.is_cancelled() {
-                self.memory.backoffs.note(&report, clock.uptime());
-                self.memory.backoffs.retain(|key| desired.functions.contains_key(key));
-                self.memory.contentions.note(&report, clock);
-                self.memory
-                    .contentions
-                    .retain(|key| desired.functions.contains_key(key));
-            }
+            let cut_short = superseded || stop.is_cancelled();
+            self.memory.note(&mut report, &desired, cut_short, clock);
             if !waits_to_be_acknowledged(&report) {
                 let functions = report.functions.iter().filter(|function| is_unsettled(function));
                 unsettled.extend(functions.map(|function| function.key.clone()));

@@ -129,8 +129,8 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::domain::Timestamp;
     use crate::ports::HintMessage;
+    use crate::reconcile::paused::Paused;
 
     /// Answers in order, and with errors after that. Notes what it was asked for.
     struct Script {
@@ -160,23 +160,6 @@ mod tests {
             let told = format!("delete {} after {}", receipts.join(" "), heard.join(" "));
             self.asked.lock().unwrap().push(told);
             Ok(())
-        }
-    }
-
-    /// The runtime's clock, which stands still while the test works.
-    struct Paused(tokio::time::Instant);
-
-    impl Clock for Paused {
-        fn now(&self) -> Timestamp {
-            Timestamp::UNIX_EPOCH + self.uptime()
-        }
-
-        fn uptime(&self) -> Duration {
-            self.0.elapsed()
-        }
-
-        async fn sleep(&self, duration: Duration) {
-            tokio::time::sleep(duration).await;
         }
     }
 
@@ -211,7 +194,7 @@ mod tests {
             name: "queue".to_owned(),
             targets: vec![target("a", Some("111111111111"), "checkout-*"), target("b", None, "*")],
             nudge,
-            clock: Paused(tokio::time::Instant::now()),
+            clock: Paused::new(),
             telemetry: telemetry.clone(),
         };
         let hour = tokio::time::timeout(Duration::from_hours(1), listener.run());

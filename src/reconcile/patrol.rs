@@ -10,9 +10,9 @@ use std::time::Duration;
 use futures::future::{join, join_all};
 use tokio::sync::Notify;
 
+use super::engine::{Engine, TargetPorts};
 use super::glance::Glance;
 use super::observe::is_out_of_reach;
-use super::pass::{Engine, TargetPorts};
 use crate::domain::{AliasName, DesiredState, FunctionKey, FunctionName, ObservedState, TargetName, UpdateStatus};
 use crate::ports::{Clock, LambdaRead, Priority};
 

@@ -131,7 +131,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::domain::{BlobId, CommitId, SourceTree, Timestamp};
+    use crate::domain::{BlobId, CommitId, SourceTree};
+    use crate::reconcile::paused::Paused;
 
     /// A repository that counts who asks, and is away.
     #[derive(Default)]
@@ -158,26 +159,9 @@ mod tests {
         }
     }
 
-    /// The runtime's clock, which stands still while the test works.
-    struct Paused(tokio::time::Instant);
-
-    impl Clock for Paused {
-        fn now(&self) -> Timestamp {
-            Timestamp::UNIX_EPOCH + self.uptime()
-        }
-
-        fn uptime(&self) -> Duration {
-            self.0.elapsed()
-        }
-
-        async fn sleep(&self, duration: Duration) {
-            tokio::time::sleep(duration).await;
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn w04_a_flood_of_pushes_is_a_few_looks() {
-        let (source, clock) = (Away::default(), Paused(tokio::time::Instant::now()));
+        let (source, clock) = (Away::default(), Paused::new());
         let (telemetry, nudge) = (Telemetry::new().unwrap(), Nudge::default());
         let (status, stop) = (StatusBoard::default(), CancellationToken::new());
         let watcher = Watcher {

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::contain::contained;
-use super::execute::{Execution, Executor};
-use super::pass::Engine;
+use super::engine::Engine;
+use super::execute::Executor;
+use super::execution::Execution;
 use super::progress::PassProgress;
 use crate::domain::{CommitId, DeployWindows, FunctionKey, ObservedState};
 use crate::plan::{Observations, Step, StepReport, StepResult};
@@ -69,12 +70,12 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
                 let writes = &writes;
                 Box::pin(async move {
                     let (key, steps, is_last) = (job.key.clone(), job.steps.clone(), job.begun.is_none());
-                    let execution = match &job.after {
-                        None if windows.is_closed(&key, self.clock.now()) => {
-                            let why = "its deploy window closed before this was begun";
-                            refused(job.steps, why, |_, _| {})
-                        }
-                        None | Some(_) => self.job(job, revision, progress, writes, stop).await,
+                    // Whose window has closed since it was planned is not begun, and no step of it is told as refused.
+                    let shut = job.after.is_none() && windows.is_closed(&key, self.clock.now());
+                    let execution = if shut {
+                        refused(job.steps, "its deploy window closed before this was begun", |_, _| {})
+                    } else {
+                        self.job(job, revision, progress, writes, stop).await
                     };
                     progress.end(&key, &steps, &execution.reports, is_last);
                     (key, execution)

@@ -2,13 +2,12 @@
 
 use axum::http::{HeaderName, HeaderValue};
 use bytes::Bytes;
-use chrono::SecondsFormat;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::adapters::web::Headers;
-use crate::domain::Secret;
+use crate::domain::{Secret, rfc3339};
 use crate::notify::{About, Event, Message};
 use crate::ports::{DeliveryError, Retry};
 
@@ -51,7 +50,7 @@ fn payload(message: &Message, page: Option<&str>) -> Value {
         .collect();
     json!({
         "schemaVersion": 1,
-        "timestamp": message.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "timestamp": rfc3339(&message.at),
         "revision": message.revision.as_ref().map(ToString::to_string),
         "severity": message.severity().as_str(),
         "title": message.title(),
