@@ -8,6 +8,7 @@ mod error;
 mod function;
 mod model;
 mod name;
+mod provisioned;
 mod request;
 mod tags;
 mod version;
@@ -146,6 +147,7 @@ impl Lambda {
                     "not be null",
                 )),
             },
+            Request::PutProvisionedConcurrencyConfig(input) => self.put_provisioned_concurrency(context, &input),
             Request::TagResource(input) => self.tag(context, &input),
             Request::UntagResource(input) => self.untag(context, &input),
             Request::UpdateAlias(input) => self.update_alias(context, &input),

@@ -25,8 +25,8 @@ pub(crate) fn of_update(operation: &str, ids: &mut Ids) -> Duration {
         "UpdateFunctionCode" => (4_700, 5_900),
         "UpdateFunctionConfiguration" => (1_400, 3_700),
         "CreateFunction" => (5_500, 7_000),
-        // Only functions with SnapStart have a window here.
-        "PublishVersion" => (60_000, 120_000),
+        // Only functions with SnapStart have a window here. Environments that are provisioned have to be started, too.
+        "PublishVersion" | "PutProvisionedConcurrencyConfig" => (60_000, 120_000),
         _ => (0, 0),
     };
     Duration::from_millis(ids.between(low, high))

@@ -280,6 +280,23 @@ impl Place {
         )
     }
 
+    /// Provisions concurrency for an alias. Its allocation, and each later one that a move of the alias brings, takes as
+    /// long as [`Place::lasting`] says here.
+    ///
+    /// # Errors
+    ///
+    /// As Lambda's `PutProvisionedConcurrencyConfig`.
+    pub fn provision(&self, function: &str, alias: &str, executions: u64) -> Result<Value, LambdaError> {
+        self.call(
+            "PutProvisionedConcurrencyConfig",
+            json!({
+                "FunctionName": function,
+                "Qualifier": alias,
+                "ProvisionedConcurrentExecutions": executions,
+            }),
+        )
+    }
+
     /// Lets a published version fall `Inactive`, as Lambda does after weeks in which nobody called it.
     ///
     /// # Errors

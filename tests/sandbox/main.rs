@@ -13,6 +13,8 @@ mod listing;
 #[cfg(test)]
 mod object;
 #[cfg(test)]
+mod provisioned;
+#[cfg(test)]
 mod publish;
 #[cfg(test)]
 mod source;

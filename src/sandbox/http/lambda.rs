@@ -144,6 +144,7 @@ fn route<'a>(method: &Method, path: &[&'a str]) -> Option<(&'static str, Named<'
         ("GET", ["functions", name, "concurrency"]) => ("GetFunctionConcurrency", function(name)),
         ("DELETE", ["functions", name, "concurrency"]) => ("DeleteFunctionConcurrency", function(name)),
         ("GET", ["functions", name, "provisioned-concurrency"]) => ("GetProvisionedConcurrencyConfig", function(name)),
+        ("PUT", ["functions", name, "provisioned-concurrency"]) => ("PutProvisionedConcurrencyConfig", function(name)),
         ("GET", ["functions", name, "policy"]) => ("GetPolicy", function(name)),
         ("POST", ["tags", arn]) => ("TagResource", vec![("Resource", arn)]),
         ("GET", ["tags", arn]) => ("ListTags", vec![("Resource", arn)]),

@@ -80,7 +80,7 @@ fn check_pair(function: &Function, primary: VersionNumber, weights: &BTreeMap<u6
     Ok(())
 }
 
-fn missing_alias(function: &Function, name: &str) -> LambdaError {
+pub(super) fn missing_alias(function: &Function, name: &str) -> LambdaError {
     LambdaError::new(
         ErrorKind::ResourceNotFound,
         format!("Cannot find alias arn: {}", function.qualified(name)),
@@ -110,6 +110,7 @@ impl Lambda {
             description: input.description.clone().unwrap_or_default(),
             weights,
             revision_id: found.ids.uuid(),
+            provisioned: None,
         };
         let body = view::alias(found.function, &input.name, &alias);
         found.function.aliases.insert(input.name.clone(), alias);
@@ -142,6 +143,7 @@ impl Lambda {
             .get(&input.name)
             .ok_or_else(|| missing_alias(found.function, &input.name))?;
         check_revision(input.revision_id.as_deref(), &alias.revision_id)?;
+        let (before, reweighted) = (alias.version, weights.is_some());
         let mut next = alias.clone();
         next.version = version.unwrap_or(next.version);
         next.weights = weights.unwrap_or(next.weights);
@@ -151,6 +153,7 @@ impl Lambda {
         check_pair(found.function, next.version, &next.weights)?;
         next.revision_id = found.ids.uuid();
         let body = view::alias(found.function, &input.name, &next);
+        next.follow(before, reweighted, context, found.ids);
         found.function.aliases.insert(input.name.clone(), next);
         Ok(Reply::ok(body))
     }

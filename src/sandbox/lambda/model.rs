@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::clock::Timestamp;
 use super::super::ids::Ids;
+use super::provisioned::Provisioned;
 
 /// Members of a configuration as they go over the wire.
 pub(super) type Members = Map<String, Value>;
@@ -173,6 +174,8 @@ pub(super) struct Alias {
     #[serde(default)]
     pub(super) weights: BTreeMap<u64, f64>,
     pub(super) revision_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) provisioned: Option<Provisioned>,
 }
 
 /// `$LATEST` or the number of a published version.
@@ -236,6 +239,9 @@ impl Function {
         self.latest.settle(now, ids);
         for version in self.versions.values_mut() {
             version.settle(now, ids);
+        }
+        for alias in self.aliases.values_mut() {
+            alias.settle(now, ids);
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) enum Request {
     ListVersionsByFunction(ListInput),
     PublishVersion(PublishVersion),
     PutFunctionConcurrency(PutFunctionConcurrency),
+    PutProvisionedConcurrencyConfig(PutProvisionedConcurrencyConfig),
     TagResource(TagInput),
     UntagResource(TagInput),
     UpdateAlias(AliasInput),
@@ -82,6 +83,14 @@ pub(crate) struct TagInput {
 pub(crate) struct PutFunctionConcurrency {
     pub(crate) function_name: String,
     pub(crate) reserved_concurrent_executions: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct PutProvisionedConcurrencyConfig {
+    pub(crate) function_name: String,
+    pub(crate) qualifier: Option<String>,
+    pub(crate) provisioned_concurrent_executions: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -188,6 +197,7 @@ impl Request {
             "ListVersionsByFunction" => Self::ListVersionsByFunction(read(input)?),
             "PublishVersion" => Self::PublishVersion(read(input)?),
             "PutFunctionConcurrency" => Self::PutFunctionConcurrency(read(input)?),
+            "PutProvisionedConcurrencyConfig" => Self::PutProvisionedConcurrencyConfig(read(input)?),
             "TagResource" => Self::TagResource(read(input)?),
             "UntagResource" => Self::UntagResource(read(input)?),
             "UpdateAlias" => Self::UpdateAlias(read(input)?),

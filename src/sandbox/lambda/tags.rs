@@ -103,16 +103,6 @@ impl Lambda {
         )))
     }
 
-    /// The sandbox allocates no provisioned concurrency, so there is never a configuration of it.
-    pub(super) fn get_provisioned_concurrency(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
-        let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
-        self.find(context, &target.name)?;
-        Err(LambdaError::new(
-            ErrorKind::ProvisionedConcurrencyConfigNotFound,
-            "No Provisioned Concurrency Config found for this function",
-        ))
-    }
-
     /// The sandbox holds no resource policies.
     pub(super) fn get_policy(&mut self, context: &Context, input: &FunctionInput) -> super::Result {
         let target = Target::parse(context, &input.function_name, input.qualifier.as_deref())?;
