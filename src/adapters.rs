@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod clock;
 pub mod cron;
+pub mod file;
 pub mod folder;
 pub mod git;
 #[cfg(feature = "events")]

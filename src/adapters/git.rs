@@ -179,6 +179,9 @@ impl GitSource {
 
     /// Has a child do one thing for which it may have to ask the server. Where that asks for a token of the GitHub App,
     /// or takes the one that is held no longer, a token is made, and a second child goes on with it.
+    ///
+    /// A token keeps the rights that it was made with. One that the server takes and lets see nothing is held no longer
+    /// either: by the next look the App may have been given what it lacks.
     fn run_remotely(&self, what: &'static str, operation: Operation) -> BoxFuture<'_, Result<Done, PortError>> {
         let deadline = Deadline::after(self.timeout);
         let Some(tokens) = &self.tokens else {
@@ -187,16 +190,16 @@ impl GitSource {
         Box::pin(async move {
             let held = tokens.held(SystemClock.now());
             let done = self.run(what, operation.clone(), held, deadline).await;
-            if !done
-                .as_ref()
-                .is_err_and(|error| error.kind == PortErrorKind::Credentials)
-            {
+            let Err(error) = &done else { return done };
+            tokens.judged(error.kind);
+            if error.kind != PortErrorKind::Credentials {
                 return done;
             }
             let minting = tokens.mint(SystemClock.now(), &self.snapshots.remote);
             let late = |rest: String| tokens.error(PortErrorKind::Unknown, format!("no answer {rest}"));
             let token = deadline.hold(minting, late).await??;
-            self.run(what, operation, Some(token), deadline).await
+            let done = self.run(what, operation, Some(token), deadline).await;
+            done.inspect_err(|error| tokens.judged(error.kind))
         })
     }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::file;
 use super::web::{Answer, Headers, NoAnswer, Web};
 use crate::domain::{Secret, WebhookUrl};
 use crate::notify::{Notification, ReceiverKind};
@@ -124,16 +125,14 @@ async fn address(file: &Path) -> Result<WebhookUrl, DeliveryError> {
     text.reveal().parse().map_err(wrong)
 }
 
-async fn secret(file: &Path) -> Result<Secret, DeliveryError> {
-    let shown = file.display();
-    let text = tokio::fs::read_to_string(file)
+async fn secret(path: &Path) -> Result<Secret, DeliveryError> {
+    let later = |why: String| DeliveryError::new(Retry::Later, why);
+    let path = path.to_owned();
+    // A volume that hangs holds up this receiver alone.
+    tokio::task::spawn_blocking(move || file::secret(&path))
         .await
-        .map_err(|error| DeliveryError::new(Retry::Later, format!("cannot read {shown}: {}", error.kind())))?;
-    let secret = Secret::new(text);
-    if secret.is_empty() {
-        return Err(DeliveryError::new(Retry::Later, format!("{shown} is empty")));
-    }
-    Ok(secret)
+        .map_err(|error| later(error.to_string()))?
+        .map_err(|error| later(error.to_string()))
 }
 
 #[cfg(test)]

@@ -55,17 +55,23 @@ impl Reload {
             let found = self.look().await?;
             if asked || found != self.known {
                 self.known = found;
-                let named = setup::config(&self.global)?;
+                let named = self.read().await?;
                 // Its files are looked at from now on, also where it cannot be used because one of them is not there yet.
                 // What is read is never older than what is known of it.
                 self.files = files(&self.global, &named);
                 self.known = self.look().await?;
-                return setup::config(&self.global);
+                return self.read().await;
             }
         }
     }
 
-    /// Reads the files where a file system that hangs holds up nothing else.
+    /// Reads the configuration where a volume that hangs holds up nothing else.
+    async fn read(&self) -> Result<Config, Failure> {
+        let global = self.global.clone();
+        tokio::task::spawn_blocking(move || setup::config(&global)).await?
+    }
+
+    /// Looks at the files, in the same way.
     async fn look(&self) -> Result<Content, Failure> {
         let files = self.files.clone();
         Ok(tokio::task::spawn_blocking(move || content(&files)).await?)

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +73,7 @@ pub(super) async fn serve(
         status,
         told,
     };
-    let mut parts = Parts::build(&config, None, &shared).await?;
+    let mut parts = Parts::build(config.clone(), None, shared.clone()).await?;
     // The probes are answered for as long as the last steps take, and from a task of their own, so that a scrape never
     // waits for a plan.
     let server_stop = CancellationToken::new();
@@ -121,6 +122,7 @@ pub(super) async fn serve(
 }
 
 /// What stays while one configuration follows another.
+#[derive(Clone)]
 struct Shared {
     keyring: Keyring,
     telemetry: Telemetry,
@@ -142,9 +144,16 @@ struct Parts {
 }
 
 impl Parts {
-    async fn build(config: &Config, before: Option<Before<'_>>, shared: &Shared) -> Result<Self, Failure> {
+    /// Reads what a configuration names, such as secrets, where a volume that hangs holds up nothing else.
+    async fn build(config: Config, before: Option<Before>, shared: Shared) -> Result<Self, Failure> {
+        let runtime = Handle::current();
+        let build = move || runtime.block_on(Self::build_here(&config, before, &shared));
+        tokio::task::spawn_blocking(build).await?
+    }
+
+    async fn build_here(config: &Config, before: Option<Before>, shared: &Shared) -> Result<Self, Failure> {
         let source = match before {
-            Some((last, source)) if last.repository == config.repository => source.clone(),
+            Some((last, source)) if last.repository == config.repository => source,
             Some(_) | None => setup::source(config, None)?,
         };
         let secrets = setup::secrets(config)?;
@@ -172,7 +181,7 @@ impl Parts {
 }
 
 /// The configuration in force, and its source.
-type Before<'a> = (&'a Config, &'a setup::Source);
+type Before = (Config, setup::Source);
 
 /// Works by one configuration after another.
 async fn work(
@@ -193,10 +202,14 @@ async fn work(
                 never = listening => match never {},
             }
         });
-        let next = tokio::select! {
+        let mut next = tokio::select! {
             _ = &mut running => None,
-            next = next_config(reload.as_mut(), (&config, &source), shared) => Some(next),
+            next = next_config(reload.as_mut(), (config.clone(), source.clone()), shared) => Some(next),
         };
+        // A secret that leaked must not open anything for as long as the steps in hand take.
+        if let Some((_, parts)) = &mut next {
+            shared.keyring.replace(std::mem::take(&mut parts.secrets));
+        }
         cron.stop().await?;
         let Some((next, parts)) = next else {
             return Ok(());
@@ -208,7 +221,6 @@ async fn work(
             memory = Memory::default();
             shared.status.forget_acknowledgement();
         }
-        shared.keyring.replace(parts.secrets);
         // This fails where whoever tells others has ended, and then the daemon ends, too.
         let _ = shared.told.send(parts.audience).await;
         told_reload(Ok(next.needs_restart(&started)), shared);
@@ -218,14 +230,14 @@ async fn work(
 }
 
 /// Waits for another configuration that can be used. One that cannot is told, and changes nothing.
-async fn next_config(reload: Option<&mut Reload>, before: Before<'_>, shared: &Shared) -> (Config, Parts) {
+async fn next_config(reload: Option<&mut Reload>, before: Before, shared: &Shared) -> (Config, Parts) {
     let Some(reload) = reload else {
         return std::future::pending().await;
     };
     loop {
         let read = reload.next().await;
         let built = match read {
-            Ok(next) => Parts::build(&next, Some(before), shared)
+            Ok(next) => Parts::build(next.clone(), Some(before.clone()), shared.clone())
                 .await
                 .map(|parts| (next, parts)),
             Err(failure) => Err(failure),

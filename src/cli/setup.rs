@@ -1,14 +1,15 @@
 //! The composition root: from configuration to sources, targets and engines. Holds no rule of its own.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use anyhow::Context as _;
 
 use super::Global;
 use super::exit::{Failure, source_failure};
 use crate::adapters::aws::{Access, Connection, Limiters, Limits, connect};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::file;
 use crate::adapters::folder::FolderSource;
 use crate::adapters::git::{GitAuth, GitProxy, GitSettings, GitSource, GitVerify, own_program};
 use crate::adapters::lambda::{LambdaReader, LambdaWriter};
@@ -69,46 +70,33 @@ pub(super) fn policy(config: &Config, acknowledged: Option<CommitId>) -> PassPol
     }
 }
 
-/// Bytes of the largest secret: a token or key has some dozens.
-const LARGEST_SECRET: u64 = 16 * 1024;
-
 /// Reads the secrets that the daemon's callers must know.
 pub(super) fn secrets(config: &Config) -> Result<Secrets, Failure> {
     let webhooks = &config.webhooks;
-    let key =
-        |file: &Option<PathBuf>| Ok::<_, Failure>(secret(file.as_deref())?.map(|secret| SigningKey::new(&secret)));
-    let gitlab = match (&webhooks.gitlab, secret(webhooks.gitlab.as_deref())?) {
+    let key = |name: &'static str, file: &Option<PathBuf>| {
+        Ok::<_, Failure>(secret(name, file.as_deref())?.map(|secret| SigningKey::new(&secret)))
+    };
+    let gitlab = match (
+        &webhooks.gitlab,
+        secret("webhooks.gitlab.secretFile", webhooks.gitlab.as_deref())?,
+    ) {
         (Some(file), Some(token)) => Some(
             SigningKey::from_token(&token).map_err(|error| Failure::error(format!("{}: {error}", file.display())))?,
         ),
         (_, _) => None,
     };
     Ok(Secrets {
-        github: key(&webhooks.github)?,
+        github: key("webhooks.github.secretFile", &webhooks.github)?,
         gitlab,
-        gitlab_token: secret(webhooks.gitlab_token.as_deref())?,
-        generic: key(&webhooks.generic)?,
-        api: secret(config.http.token_file.as_deref())?,
+        gitlab_token: secret("webhooks.gitlab.tokenFile", webhooks.gitlab_token.as_deref())?,
+        generic: key("webhooks.generic.secretFile", &webhooks.generic)?,
+        api: secret("http.tokenFile", config.http.token_file.as_deref())?,
     })
 }
 
-fn secret(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
-    let Some(file) = file else { return Ok(None) };
-    let fault = |what: &str| Failure::error(format!("the secret in {} {what}", file.display()));
-    let mut bytes = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(LARGEST_SECRET + 1).read_to_end(&mut bytes))
-        .map_err(|error| fault(&format!("cannot be read: {error}")))?;
-    if bytes.len() as u64 > LARGEST_SECRET {
-        return Err(fault("is larger than 16 KiB: no secret is"));
-    }
-    // The bytes are not repeated: they may be a secret.
-    let text = String::from_utf8(bytes).map_err(|_| fault("is not a text: write it in UTF-8"))?;
-    let secret = Secret::new(text);
-    if secret.is_empty() {
-        return Err(fault("is empty: anybody would know it"));
-    }
-    Ok(Some(secret))
+/// Reads the secret that a key of the configuration names, if it names one.
+fn secret(key: &'static str, path: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    Ok(path.map(file::secret).transpose().context(key)?)
 }
 
 /// Where the desired state comes from: Git, or a plain folder.

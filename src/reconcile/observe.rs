@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
 use super::contain::contained;
@@ -12,7 +13,7 @@ use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
 };
-use crate::ports::{LambdaRead, PortError, PortErrorKind};
+use crate::ports::{LambdaRead, ListedFunction, PortError, PortErrorKind};
 use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
@@ -87,7 +88,7 @@ impl Observer {
         list: bool,
     ) -> TargetObservation {
         let listed = if list {
-            let listed = lambda.list_functions().await;
+            let listed = self.list(&target.name, lambda).await;
             listed.map(|listed| listed.into_iter().map(|function| function.name).collect())
         } else {
             Ok(Vec::new())
@@ -113,6 +114,22 @@ impl Observer {
             .collect()
             .await;
         TargetObservation { functions, listed }
+    }
+
+    /// Lists the functions of a target. A panic in that is a failure to list them, and no more. Boxed: a pass holds a future
+    /// in a future, and so on, deeper than the compiler looks.
+    pub(super) fn list<'a, L: LambdaRead>(
+        &'a self,
+        target: &'a TargetName,
+        lambda: &'a L,
+    ) -> BoxFuture<'a, Result<Vec<ListedFunction>, PortError>> {
+        let listing = contained(&self.telemetry, None, lambda.list_functions());
+        Box::pin(async move {
+            listing.await.unwrap_or_else(|message| {
+                let operation = format!("list the functions of target {target}");
+                Err(PortError::new(PortErrorKind::Unknown, operation, message))
+            })
+        })
     }
 
     /// Reads one function.

@@ -210,7 +210,7 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
     /// Asks for the list of functions, and notes which are not as they were.
     async fn list(&self) {
         let (observer, target) = (&self.engine.observer, &self.ports.target.name);
-        let listed = self.ports.lambda.list_functions().await;
+        let listed = observer.list(target, &self.ports.lambda).await;
         match &listed {
             Ok(listed) => {
                 let guards: BTreeMap<_, _> = listed.iter().map(|one| (&one.name, &one.revision)).collect();

@@ -297,7 +297,7 @@ fn a_secret_that_is_empty_or_missing_ends_the_daemon_at_once() {
     with_webhooks(&fleet, "webhooks: { generic: { secretFile: secret } }\n");
     let missing = fleet.home.run(&["run", "--config", CONFIG]);
     assert!(
-        missing.code == 2 && missing.stderr.contains("secret cannot be read"),
+        missing.code == 2 && missing.stderr.contains("webhooks.generic.secretFile: cannot read "),
         "{}",
         missing.stderr
     );
@@ -308,4 +308,59 @@ fn a_secret_that_is_empty_or_missing_ends_the_daemon_at_once() {
         "{}",
         empty.stderr
     );
+}
+
+/// Makes a pipe in the place of a file: whoever reads it waits for as long as nobody writes, as on a volume that hangs.
+fn hanging(path: &std::path::Path) {
+    let _ = std::fs::remove_file(path);
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+/// Waits until somebody reads the pipe, and holds it open.
+fn read_by_somebody(path: &std::path::Path) -> std::fs::File {
+    std::fs::File::options().write(true).open(path).unwrap()
+}
+
+#[test]
+fn a_configuration_whose_files_hang_holds_up_nothing_else() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    let secret = fleet.home.path().join("secret");
+    hanging(&secret);
+    let config = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+    let webhooks = "webhooks: { github: { secretFile: secret } }\n";
+    fleet.home.file(CONFIG, &format!("{config}{webhooks}"));
+    daemon.running.hang_up();
+    // Its content is looked at first, and then it is read as a secret.
+    drop(read_by_somebody(&secret));
+    let held = read_by_somebody(&secret);
+    let commit = fleet.commit("api", "1.1.0");
+    daemon.until(|daemon| daemon.status()["revision"] == commit.as_str());
+    assert_eq!(fleet.served("api", "live"), sha("1.1.0"));
+    let (ended, _) = daemon.running.terminate();
+    assert_eq!(ended.code(), Some(0), "nor does it keep the daemon from ending");
+    drop(held);
+}
+
+#[test]
+fn a_new_secret_holds_before_the_steps_in_hand_are_done() {
+    let fleet = Fleet::new();
+    let mut daemon = start(&fleet.home);
+    daemon.running.stderr_until("a pass is complete");
+    daemon.until(|daemon| daemon.get("/readyz").0 == 200);
+    // The call in hand goes on for longer than this test.
+    let fault = r#"{"operation": "UpdateFunctionCode", "times": 0, "effect": {"kind": "delay", "ms": 600000}}"#;
+    assert_eq!(http("POST", &format!("{}/_sandbox/faults", fleet.url), fault).0, 200);
+    fleet.commit("api", "1.1.0");
+    daemon.until(|daemon| daemon.status()["progress"]["inHand"] == 1);
+    fleet.home.file("secret", "hunter2");
+    let config = std::fs::read_to_string(fleet.home.path().join(CONFIG)).unwrap();
+    let webhooks = "webhooks: { github: { secretFile: secret } }\n";
+    fleet.home.file(CONFIG, &format!("{config}{webhooks}"));
+    daemon.running.hang_up();
+    let url = format!("{}/webhooks/github", daemon.url);
+    daemon.until(|_| http("POST", &url, "{}").0 == 401);
+    assert_eq!(daemon.status()["progress"]["inHand"], 1);
 }

@@ -117,6 +117,35 @@ async fn a_token_that_the_server_does_not_take_is_told_and_not_shown() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_see_nothing_any_more_is_made_anew_at_the_next_look() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "1")], &[]);
+    let (server, api, key) = (Server::start(&origin.path()), Api::start(), key());
+    server.ask_for("token-1");
+    let source = source(&server, &api.url, &key, PATIENCE);
+    source.head().await.unwrap();
+    for (made, (status, kind)) in [
+        ("403 Forbidden", PortErrorKind::AccessDenied),
+        ("404 Not Found", PortErrorKind::NotFound),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (held, next) = (format!("token-{}", made + 1), format!("token-{}", made + 2));
+        server.turn_away(&held, status);
+        server.ask_for(&next);
+        assert_eq!(source.head().await.unwrap_err().kind, kind);
+        assert_eq!(
+            api.made(),
+            made + 1,
+            "{status}: the answer was to the token that is held"
+        );
+        source.head().await.unwrap();
+        assert_eq!(api.made(), made + 2, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_here_is_read_while_no_token_can_be_had() {
     let origin = Origin::new();
     origin.commit("main", &[("a.yaml", "1")], &[]);

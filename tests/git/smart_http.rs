@@ -34,6 +34,8 @@ pub(crate) struct Server {
     packs: Arc<AtomicUsize>,
     /// What `Authorization` has to be, where it has to be anything.
     asks_for: Arc<Mutex<Option<String>>>,
+    /// Whoever says this in `Authorization` is answered with that status.
+    turns_away: Arc<Mutex<Option<(String, &'static str)>>>,
 }
 
 impl Server {
@@ -45,9 +47,10 @@ impl Server {
             manner: Arc::new(AtomicUsize::new(0)),
             packs: Arc::new(AtomicUsize::new(0)),
             asks_for: Arc::default(),
+            turns_away: Arc::default(),
         };
         let (manner, packs, repository) = (server.manner.clone(), server.packs.clone(), repository.to_owned());
-        let asks_for = server.asks_for.clone();
+        let (asks_for, turns_away) = (server.asks_for.clone(), server.turns_away.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let manner = match manner.load(Ordering::SeqCst) {
@@ -57,7 +60,9 @@ impl Server {
                     _ => Manner::Swollen,
                 };
                 let asked = asks_for.lock().unwrap().clone();
-                answer(stream, Path::new(&repository), manner, asked.as_deref(), &packs);
+                let turned_away = turns_away.lock().unwrap().clone();
+                let door = (asked.as_deref(), turned_away);
+                answer(stream, Path::new(&repository), manner, door, &packs);
             }
         });
         server
@@ -69,8 +74,12 @@ impl Server {
 
     /// Lets nobody in but with this token, from now on.
     pub(crate) fn ask_for(&self, token: &str) {
-        let credentials = STANDARD.encode(format!("x-access-token:{token}"));
-        *self.asks_for.lock().unwrap() = Some(format!("Authorization: Basic {credentials}\r\n"));
+        *self.asks_for.lock().unwrap() = Some(authorization(token));
+    }
+
+    /// Takes this token, and answers with a status to whoever has it, from now on.
+    pub(crate) fn turn_away(&self, token: &str, status: &'static str) {
+        *self.turns_away.lock().unwrap() = Some((authorization(token), status));
     }
 
     /// How many packs were sent.
@@ -79,12 +88,25 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, asked: Option<&str>, packs: &AtomicUsize) {
+fn authorization(token: &str) -> String {
+    let credentials = STANDARD.encode(format!("x-access-token:{token}"));
+    format!("Authorization: Basic {credentials}\r\n")
+}
+
+/// What `Authorization` has to be, and what it is turned away for.
+type Door<'a> = (Option<&'a str>, Option<(String, &'static str)>);
+
+fn answer(mut stream: TcpStream, repository: &Path, manner: Manner, door: Door<'_>, packs: &AtomicUsize) {
+    let (asked, turned_away) = door;
     let Some((head, body)) = request(&mut stream) else {
         return;
     };
     if manner == Manner::Down {
         respond(&mut stream, "503 Service Unavailable", "text/plain", b"");
+        return;
+    }
+    if let Some((_, status)) = turned_away.filter(|(said, _)| head.contains(said)) {
+        respond(&mut stream, status, "text/plain", b"");
         return;
     }
     if asked.is_some_and(|asked| !head.contains(asked)) {

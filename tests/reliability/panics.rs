@@ -54,6 +54,34 @@ fn d03_a_panic_in_one_functions_work_stops_nothing_else() {
     }
 }
 
+#[test]
+fn d03_a_panic_while_a_target_is_listed_stops_nothing_that_git_names() {
+    let world = bump();
+    let gate = Gate::default().panicking("ListFunctions");
+    let engine = world.engine(&gate);
+    let mut run = Run::new(&engine, &world.desired, &gate);
+    run.finish();
+    let states: Vec<State> = run.report().functions.iter().map(|function| function.state).collect();
+    assert_eq!(states, [State::InSync, State::InSync], "{:#?}", run.report());
+    let counted = engine.telemetry().render().unwrap();
+    assert!(!counted.contains("pinfold_panics_total 0\n"), "it is counted");
+
+    let (mut world, gate) = (Stage::settled(&["api", "worker"]), Gate::default());
+    let mut patrol = Patrol::new(&world, &gate);
+    let _gate = gate.panicking("ListFunctions");
+    world.want("worker", "1.1.0", &[("live", "1.1.0")]);
+    for _ in 0..2 {
+        let before = patrol.status().last_sweep;
+        world.clock.advance(Duration::from_mins(2));
+        patrol.nudge(&world);
+        patrol.finish();
+        assert!(patrol.status().last_sweep > before, "the sweep is over");
+    }
+    let report = patrol.status().report.unwrap();
+    let states: Vec<State> = report.functions.iter().map(|function| function.state).collect();
+    assert_eq!(states, [State::InSync, State::InSync], "{report:#?}");
+}
+
 /// Calls of a sweep in layers: of the first look at a function, of the looks after it, and of the look at its weights.
 const LOOKS: [(&str, bool); 4] = [
     ("GetFunction api", false),

@@ -13,8 +13,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::super::file;
 use super::super::web::{Answer, NoAnswer, Web};
-use super::remote::{Remote, read_file};
+use super::remote::Remote;
 use crate::domain::{GithubApp, Secret, Timestamp};
 use crate::ports::{PortError, PortErrorKind};
 
@@ -82,6 +83,15 @@ impl Tokens {
         held.map(|held| held.token.clone())
     }
 
+    /// Drops the token that is held where an operation with it ended as one does that may not: with 401, 403, or with the
+    /// 404 by which GitHub hides what the token may not see.
+    pub(super) fn judged(&self, failure: PortErrorKind) {
+        use PortErrorKind as K;
+        if matches!(failure, K::Credentials | K::AccessDenied | K::NotFound) {
+            *self.lock() = None;
+        }
+    }
+
     /// Has a token made that can read the contents of this one repository, whatever else the App may do, and holds it.
     ///
     /// # Errors
@@ -120,18 +130,18 @@ impl Tokens {
 
     /// Signs that the App itself is asking.
     fn jwt(&self, now: Timestamp) -> Result<Secret, PortError> {
-        let file = &self.app.private_key_file;
+        let path = &self.app.private_key_file;
         let unusable = |message: String| {
             let message = format!("{message}: check repository.auth.githubApp.privateKeyFile");
             self.error(PortErrorKind::Credentials, message)
         };
         let no_key = |_| {
-            let file = file.display();
+            let path = path.display();
             unusable(format!(
-                "{file} is not an RSA private key in PEM, as GitHub hands it out"
+                "{path} is not an RSA private key in PEM, as GitHub hands it out"
             ))
         };
-        let pem = Secret::new(read_file(file).map_err(unusable)?);
+        let pem = file::secret(path).map_err(|error| unusable(error.to_string()))?;
         let key = EncodingKey::from_rsa_pem(pem.reveal().as_bytes()).map_err(no_key)?;
         let claims = Claims {
             iat: (now - BACKDATED).timestamp(),

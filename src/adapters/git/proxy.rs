@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use git2::ProxyOptions;
 use serde::{Deserialize, Serialize};
 
+use super::super::file;
 use super::super::web::Proxy;
-use super::remote::read_file;
 use super::wire;
 use crate::domain::{ProxyChoice, ProxyUrl, Secret};
 
@@ -33,13 +33,14 @@ impl GitProxy {
             (ProxyChoice::Environment, _) => Ok(Proxy::Environment),
             (ProxyChoice::Direct, _) => Ok(Proxy::Direct),
             (ProxyChoice::Url(url), None) => Ok(Proxy::Url(Secret::new(url.as_str()))),
-            (ProxyChoice::Url(url), Some(file)) => {
-                let credentials = Secret::new(read_file(file)?);
+            (ProxyChoice::Url(url), Some(path)) => {
+                let credentials =
+                    file::secret(path).map_err(|error| format!("{error}: repository.proxyCredentialsFile"))?;
                 let one_line = Some(credentials.reveal()).filter(|text| !text.contains(char::is_control));
                 let (user, password) = one_line.and_then(|text| text.split_once(':')).ok_or_else(|| {
                     format!(
                         "{} holds no USER:PASSWORD on one line: repository.proxyCredentialsFile",
-                        file.display()
+                        path.display()
                     )
                 })?;
                 Ok(Proxy::Url(with_credentials(url, user, password)))
@@ -120,7 +121,8 @@ mod tests {
     fn a_file_with_something_else_is_named_and_not_shown() {
         for content in ["hunter2", "", "user:\nhunter2", "user:hunter2\n\0"] {
             let error = resolved("http://proxy.example:3128", Some(content)).unwrap_err();
-            assert!(error.contains("USER:PASSWORD") && !error.contains("hunter2"), "{error}");
+            assert!(error.contains("repository.proxyCredentialsFile"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 }

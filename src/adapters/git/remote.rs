@@ -1,8 +1,7 @@
 //! One connection to the repository: who may be talked to, with which credentials, for how long. Keeps nothing.
 
 use std::cell::{Cell, RefCell};
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use git2::cert::Cert;
@@ -12,6 +11,7 @@ use git2::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::super::file;
 use super::super::web::Proxy;
 use super::GitAuth;
 use super::error;
@@ -26,8 +26,6 @@ use crate::ports::{PortError, PortErrorKind};
 const DEFAULT_USER: &str = "x-access-token";
 /// The user that Git servers give to everyone over ssh.
 const DEFAULT_SSH_USER: &str = "git";
-/// Largest file with a credential or with host keys, in bytes: a large company's known_hosts has some hundred KiB.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Most bytes that one fetch may bring. A repository of manifests has some MiB; this one is not.
 pub(super) const MAX_FETCH_BYTES: usize = 1024 * 1024 * 1024;
 /// What libgit2 says, in no other way, of a server that sends no head without its history.
@@ -169,7 +167,7 @@ impl Remote {
     fn prepare_known_hosts(&self, preferred: bool) {
         if let Transport::Ssh { host, port, .. } = self.url.transport()
             && let (Some(file), Some(home)) = (&self.auth.known_hosts_file, &self.home)
-            && let Ok(known) = read_file(file)
+            && let Ok(known) = file::text(file)
         {
             let folder = home.join(".ssh");
             let lines = if preferred {
@@ -304,12 +302,7 @@ impl<'a> Session<'a> {
     }
 
     fn read_secret(&self, file: &Path) -> Result<Secret, Error> {
-        let refuse = |message: String| self.refuse(PortErrorKind::Credentials, message);
-        let secret = Secret::new(read_file(file).map_err(refuse)?);
-        if secret.is_empty() {
-            return Err(refuse(format!("{} is empty", file.display())));
-        }
-        Ok(secret)
+        file::secret(file).map_err(|error| self.refuse(PortErrorKind::Credentials, error.to_string()))
     }
 
     fn check_certificate(&self, certificate: &Cert<'_>) -> Result<CertificateCheckStatus, Error> {
@@ -335,7 +328,7 @@ impl<'a> Session<'a> {
             let message = format!("{shown}, and repository.auth.knownHostsFile is not set: no host is trusted unseen");
             return Err(refuse(message));
         };
-        let known = read_file(file).map_err(refuse)?;
+        let known = file::text(file).map_err(|error| refuse(error.to_string()))?;
         let file = file.display();
         match known_hosts::judge(&known, host, *port, key) {
             Verdict::Trusted => Ok(()),
@@ -355,22 +348,6 @@ impl<'a> Session<'a> {
 /// Names a credential by its file.
 fn content_of(file: &Path) -> String {
     format!("what is in {}: check it and its rights", file.display())
-}
-
-/// Reads a small text file. The error names the file, never its content.
-pub(super) fn read_file(path: &Path) -> Result<String, String> {
-    String::from_utf8(read_bytes(path)?).map_err(|_| format!("cannot read {}: it is not UTF-8", path.display()))
-}
-
-/// Reads a small file.
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(read) if read as u64 > MAX_FILE_BYTES => Err(format!("{} has more than 4 MiB", path.display())),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
-    }
 }
 
 /// Returns scheme, host and port of a URL, a port that goes without saying spelled out.

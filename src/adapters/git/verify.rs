@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
+use super::super::file;
 use super::error;
-use super::remote::read_file;
 use super::wire;
 use crate::domain::Timestamp;
 use crate::ports::{PortError, PortErrorKind};
@@ -94,12 +94,12 @@ fn signature(commit: &SignedCommit<'_>, verify: &GitVerify, now: Timestamp) -> R
         return Err(Refusal::Commit(format!("it was made in the future, at {committed}")));
     }
     if signature.starts_with(SSH) {
-        let file = named(verify.allowed_signers_file.as_ref(), "with SSH", "allowedSignersFile")?;
-        let keys = read_file(file).map_err(Refusal::Keys)?;
+        let path = named(verify.allowed_signers_file.as_ref(), "with SSH", "allowedSignersFile")?;
+        let keys = file::text(path).map_err(|error| Refusal::Keys(error.to_string()))?;
         let signers =
-            allowed_signers::parse(&keys).map_err(|fault| Refusal::Keys(format!("{}: {fault}", file.display())))?;
+            allowed_signers::parse(&keys).map_err(|fault| Refusal::Keys(format!("{}: {fault}", path.display())))?;
         return ssh::check(signature, &commit.payload, &signers, times)
-            .map_err(|why| Refusal::Commit(format!("{why} ({})", file.display())));
+            .map_err(|why| Refusal::Commit(format!("{why} ({})", path.display())));
     }
     if signature.starts_with(OPENPGP) {
         let file = named(verify.openpgp_keys_file.as_ref(), "with OpenPGP", "openpgpKeysFile")?;
@@ -120,12 +120,12 @@ fn named<'f>(file: Option<&'f PathBuf>, how: &str, key: &str) -> Result<&'f Path
 }
 
 #[cfg(feature = "openpgp")]
-fn openpgp_signature(signature: &str, payload: &[u8], file: &Path, times: Times) -> Result<(), Refusal> {
-    let keys = super::remote::read_bytes(file).map_err(Refusal::Keys)?;
+fn openpgp_signature(signature: &str, payload: &[u8], path: &Path, times: Times) -> Result<(), Refusal> {
+    let keys = file::bytes(path).map_err(|error| Refusal::Keys(error.to_string()))?;
     let certificates =
-        openpgp::certificates(&keys).map_err(|fault| Refusal::Keys(format!("{}: {fault}", file.display())))?;
+        openpgp::certificates(&keys).map_err(|fault| Refusal::Keys(format!("{}: {fault}", path.display())))?;
     openpgp::check(signature, payload, &certificates, times)
-        .map_err(|why| Refusal::Commit(format!("{why} ({})", file.display())))
+        .map_err(|why| Refusal::Commit(format!("{why} ({})", path.display())))
 }
 
 #[cfg(not(feature = "openpgp"))]

@@ -170,7 +170,7 @@ fn a_key_that_is_none_is_named() {
     let rsa = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
     let ec = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let escaped = rsa.serialize_pem().replace('\n', "\\n");
-    for content in ["", "hunter2", &rsa.public_key_pem(), &ec.serialize_pem(), &escaped] {
+    for content in ["hunter2", &rsa.public_key_pem(), &ec.serialize_pem(), &escaped] {
         let file = file(content);
         let error = tokens("http://127.0.0.1:1", file.path()).jwt(now()).unwrap_err();
         assert_eq!(error.kind, PortErrorKind::Credentials);
@@ -184,6 +184,14 @@ fn a_key_that_is_none_is_named() {
         );
         assert!(!error.message.contains("hunter2"), "{error}");
     }
+    let empty = file("");
+    let error = tokens("http://127.0.0.1:1", empty.path()).jwt(now()).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains(" is empty: check repository.auth.githubApp.privateKeyFile"),
+        "{error}"
+    );
     let missing = PathBuf::from("/nowhere/key.pem");
     let error = tokens("http://127.0.0.1:1", &missing).jwt(now()).unwrap_err();
     assert!(error.message.starts_with("cannot read /nowhere/key.pem"), "{error}");
