@@ -38,8 +38,9 @@ pub use name::{
     TargetName, Version,
 };
 pub use observed::{
-    CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, ObservedState,
-    PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, VersionState, Weight,
+    Allocation, CodeSettings, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction,
+    ObservedState, PackageKind, PublishedVersion, ReadFailure, ReadFailureKind, Routing, UpdateStatus, VersionState,
+    Weight,
 };
 pub use policy::{ChangeLimit, FunctionGlob, Mode, Suspension};
 pub use proxy::{ProxyChoice, ProxyUrl, ProxyUrlError};

@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod step;
 mod text;
+mod weights;
 mod withheld;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use progress::Progress;
 pub use report::{FunctionReport, Live, Report, Serving, State, StepReport, StepResult, Summary, Unmanaged};
 pub use step::{LatestGuard, Reach, Step, VersionRef};
 pub use text::{counted, faults_text};
+pub use weights::allocations_to_ask;
 pub use withheld::{Reason, Subject, Withheld};
 
 use crate::domain::{

@@ -18,7 +18,7 @@ pub use priority::Priority;
 
 use crate::domain::{AccountId, BlobId};
 use crate::domain::{
-    AliasName, CodeSettings, CodeSha256, CommitId, ConfigDigest, FunctionName, FunctionVersion, LatestCode,
+    AliasName, Allocation, CodeSettings, CodeSha256, CommitId, ConfigDigest, FunctionName, FunctionVersion, LatestCode,
     ObservedAlias, Publication, PublishedVersion, Resolution, RevisionId, S3Location, SourceTree, Timestamp,
     VerifiedObject, Version,
 };
@@ -118,6 +118,15 @@ pub trait LambdaRead: Send + Sync {
         name: &FunctionName,
         qualifier: &Qualifier,
     ) -> impl Future<Output = Result<VersionSnapshot, PortError>> + Send;
+
+    /// Asks where the allocation of an alias's provisioned concurrency stands.
+    ///
+    /// The permission for it is optional: an error of [`PortErrorKind::AccessDenied`] is an answer like any other.
+    fn allocation(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+    ) -> impl Future<Output = Result<Allocation, PortError>> + Send;
 }
 
 /// Writing Lambda in one account and Region. Never tries twice: whoever calls looks again first.

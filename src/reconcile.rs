@@ -1,5 +1,6 @@
 //! The passes: observe, resolve, plan, execute, look again. Decides nothing; every decision is in `plan`.
 
+mod allocations;
 mod apply;
 mod backoff;
 mod contain;

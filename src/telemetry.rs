@@ -24,8 +24,8 @@ pub use daemon::{
 };
 pub use deliveries::{NotificationOutcome, Outcome};
 pub use events::{
-    AwsRequest, FunctionsUnreadable, LimiterWait, ListingFailed, PassFinished, PassPhase, PassSkipped, PassSuperseded,
-    PhaseFinished, StepFinished, TargetFailed,
+    AllocationsUntold, AwsRequest, FunctionsUnreadable, LimiterWait, ListingFailed, PassFinished, PassPhase,
+    PassSkipped, PassSuperseded, PhaseFinished, StepFinished, TargetFailed,
 };
 use fleet::Fleet;
 pub use git::{GitOperation, GitRequest, GitResult, RepositoryRead};

@@ -106,6 +106,7 @@ fn observed(function: usize) -> ObservedFunction {
         )]
         .into(),
         versions,
+        allocations: BTreeMap::new(),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct ObservedFunction {
     pub aliases: BTreeMap<AliasName, ObservedAlias>,
     /// Every published version.
     pub versions: BTreeMap<Version, PublishedVersion>,
+    /// Where the provisioned concurrency of aliases stands, as far as it was asked.
+    pub allocations: BTreeMap<AliasName, Allocation>,
 }
 
 impl ObservedFunction {
@@ -207,6 +209,25 @@ pub struct ObservedAlias {
     pub revision: RevisionId,
     /// Weights of further versions.
     pub routing: Routing,
+}
+
+/// Where the allocation of an alias's provisioned concurrency stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allocation {
+    /// All of it is there, or the alias has none: nothing moves.
+    Settled,
+    /// It is under way.
+    InProgress,
+    /// Lambda gave up.
+    Failed {
+        /// Lambda's own word for why.
+        reason: String,
+    },
+    /// The credentials may not ask.
+    Untold {
+        /// What was called and what came back, in one line.
+        why: String,
+    },
 }
 
 /// What an alias or a call may point at.

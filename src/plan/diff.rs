@@ -104,7 +104,7 @@ fn found_alias(found: &LiveAlias, known: &Live) -> String {
     }
 }
 
-fn weights(routing: &Routing) -> String {
+pub(super) fn weights(routing: &Routing) -> String {
     routing.iter().fold(String::new(), |mut text, (version, weight)| {
         let comma = if text.is_empty() { "" } else { ", " };
         // Writing to a String cannot fail.

@@ -96,6 +96,7 @@ fn plan_found(
     let Some((state, stop)) = guard else {
         let state = match (steps.is_empty(), withheld.is_empty()) {
             (false, _) => State::Drifted,
+            (true, false) if withheld.iter().all(|one| one.reason == Reason::UpdateInProgress) => State::Progressing,
             (true, false) => State::Withheld,
             (true, true) => State::InSync,
         };

@@ -4,6 +4,7 @@
 
 use super::artifact::{Refusal, Verdict};
 use super::step::{LatestGuard, Step, VersionRef};
+use super::weights;
 use super::withheld::{Subject, Withheld};
 use crate::domain::{
     AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredArtifact, ObservedAlias, ObservedFunction, Publication,
@@ -60,6 +61,13 @@ pub(super) fn order(
             }
         };
         if need.satisfied {
+            continue;
+        }
+        let keeps = need
+            .found
+            .and_then(|found| weights::keep(need.alias, found, wanted, observed));
+        if let Some(keeps) = keeps {
+            work.withheld.push(keeps);
             continue;
         }
         match published(need, observed, wanted) {

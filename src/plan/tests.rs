@@ -8,9 +8,11 @@ use crate::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
     DesiredFunction, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction, PackageKind, Publication,
     PublishedVersion, ReadFailure, ReadFailureKind, S3Location, Suspension, UpdateStatus, VerifiedObject, Version,
-    VersionState, Weight,
+    VersionState,
 };
 use crate::domain::{DeployWindow, WindowKind};
+
+mod weights;
 
 /// A world in which one function, `f`, runs 1.0.0 in `$LATEST` and in `live`, all of it published by Pinfold.
 struct World {
@@ -106,6 +108,7 @@ impl World {
                 },
                 aliases: [(alias("live"), at(1))].into(),
                 versions: [(number(1), published("1.0.0"))].into(),
+                allocations: BTreeMap::new(),
             })),
             facts: BTreeMap::new(),
             policy: Policy {
@@ -410,39 +413,6 @@ fn what_would_only_be_published_as_an_inactive_version_is_uploaded_again() {
         live.versions.get_mut(&number(1)).unwrap().state = VersionState::Inactive;
     });
     assert_eq!(summary(&at_it.plan()), ["InSync"]);
-}
-
-#[test]
-fn weights_left_behind_are_cleared_and_the_version_kept() {
-    let world = World::settled().live(|live| {
-        live.versions.insert(number(2), published("1.0.0"));
-        live.aliases.get_mut(&alias("live")).unwrap().routing = [(number(2), Weight(0.1))].into();
-    });
-    let plan = world.plan();
-    assert_eq!(summary(&plan), ["Drifted", "MoveAlias live 1 1 alias-1"]);
-    assert!(matches!(plan.drift[..], [Drift::Routing { .. }]));
-}
-
-#[test]
-fn weights_are_not_cleared_onto_a_version_that_cannot_serve() {
-    let weighted = |latest: &'static str| {
-        World::settled().live(move |live| {
-            live.latest.sha256 = Some(hash(latest));
-            live.versions.get_mut(&number(1)).unwrap().state = VersionState::Failed;
-            live.aliases.get_mut(&alias("live")).unwrap().routing = [(number(2), Weight(0.1))].into();
-        })
-    };
-    assert_eq!(
-        summary(&weighted("1.0.0").plan()),
-        ["Drifted", "PublishVersion 1.0.0", "MoveAlias live 1 published alias-1"]
-    );
-    // The candidate has to be uploaded again, so its object is looked up though Pinfold's own publication vouches.
-    let mut candidate = weighted("main").stored("main").desire(|desired| {
-        desired.code = artifact("main");
-        desired.aliases.insert(alias("live"), pinned("1.0.0"));
-    });
-    candidate.facts.remove(&location("1.0.0"));
-    assert_eq!(candidate.lookups(), ["f/1.0.0.zip"]);
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub enum Reason {
     ArtifactMismatch,
     /// The object's bytes changed under a version that was published already.
     ArtifactChanged,
-    /// Somebody's update is in progress.
+    /// An update is in progress, or Lambda moves provisioned concurrency.
     UpdateInProgress,
     /// The function could not be read.
     Unreadable,
@@ -115,11 +115,13 @@ pub enum Reason {
     InternalError,
     /// Somebody else keeps undoing what Git says.
     Contended,
+    /// Lambda could not provision the version that an alias was moved to, and keeps its callers where they were.
+    AllocationFailed,
 }
 
 impl Reason {
     /// Every reason: metrics have a series for each from the start.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::FunctionMissing,
         Self::ArtifactNotFound,
         Self::ArtifactUnreadable,
@@ -141,6 +143,7 @@ impl Reason {
         Self::OutsideWindow,
         Self::InternalError,
         Self::Contended,
+        Self::AllocationFailed,
     ];
 
     /// Returns the word for it in JSON.
@@ -167,6 +170,7 @@ impl Reason {
             Self::OutsideWindow => "OutsideWindow",
             Self::InternalError => "InternalError",
             Self::Contended => "Contended",
+            Self::AllocationFailed => "AllocationFailed",
         }
     }
 
@@ -203,6 +207,7 @@ impl Reason {
             Self::OutsideWindow => "The first pass within the deploy windows does it.",
             Self::InternalError => "Report it as a bug, with the log.",
             Self::Contended => "Find the other writer, and have one of the two give way.",
+            Self::AllocationFailed => "Name a version in Git that starts, or mend what the message says.",
         }
     }
 }

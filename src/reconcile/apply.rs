@@ -10,7 +10,6 @@ use super::engine::Engine;
 use super::execution::Execution;
 use super::observe::tell_unreadable;
 use super::pass::{PassPolicy, Scope, Seen, narrow};
-use super::resolve::resolve;
 use super::wave::{Wave, goes_first};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};
@@ -182,10 +181,8 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Engine<L, A, C> {
             ..DesiredState::default()
         };
         for ports in self.targets.values() {
-            let target = &ports.target.name;
-            let facts = seen.facts.entry(target.clone()).or_default();
-            let artifacts = &ports.artifacts;
-            resolve(target, &changed, &seen.observations, artifacts, facts, &self.telemetry).await;
+            let facts = seen.facts.entry(ports.target.name.clone()).or_default();
+            self.learn(ports, &changed, &mut seen.observations, facts).await;
         }
         let policy = PassPolicy {
             change_limit: ChangeLimit::Unlimited,

@@ -150,17 +150,22 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
                 Ok(version) => {
                     let call = self.lambda.create_alias(&self.key.name, alias, version);
                     match self.write(call).await {
-                        Some(result) => self.look_at_alias(alias, version, result).await,
+                        Some(result) => self.look_at_alias(alias, None, version, result).await,
                         None => Outcome::Ended,
                     }
                 }
                 Err(outcome) => outcome,
             },
-            Step::MoveAlias { alias, to, expect, .. } => match self.target(*to, *published).await {
+            Step::MoveAlias {
+                alias,
+                from,
+                to,
+                expect,
+            } => match self.target(*to, *published).await {
                 Ok(version) => {
                     let call = self.lambda.move_alias(&self.key.name, alias, version, expect);
                     match self.write(call).await {
-                        Some(result) => self.look_at_alias(alias, version, result).await,
+                        Some(result) => self.look_at_alias(alias, Some(*from), version, result).await,
                         None => Outcome::Ended,
                     }
                 }
@@ -369,11 +374,19 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    /// Looks whether the alias points where it was pointed.
-    async fn look_at_alias(&self, alias: &AliasName, version: Version, result: Result<(), PortError>) -> Outcome {
+    /// Looks whether the alias points where it was pointed. `from` is where it pointed before, if it was there.
+    async fn look_at_alias(
+        &self,
+        alias: &AliasName,
+        from: Option<FunctionVersion>,
+        version: Version,
+        result: Result<(), PortError>,
+    ) -> Outcome {
         match result {
             Ok(()) => {}
-            Err(error) if error.kind == PortErrorKind::Unknown => return self.find_alias(alias, version, &error).await,
+            Err(error) if error.kind == PortErrorKind::Unknown => {
+                return self.find_alias(alias, from, version, &error).await;
+            }
             Err(error) => return Outcome::of(&error),
         }
         let seen = self
@@ -389,13 +402,20 @@ impl<W: LambdaWrite, C: Clock> Executor<'_, W, C> {
         }
     }
 
-    /// Finds out whether a call whose reply was lost took effect. The weights tell too: an alias that only loses
-    /// its weights had the right version before the call, and GetFunction does not show them.
-    async fn find_alias(&self, alias: &AliasName, version: Version, lost: &PortError) -> Outcome {
+    /// Finds out whether a call whose reply was lost took effect. Of an alias that had the right version before the call
+    /// and only loses its weights, the weights tell, which GetFunction does not show. Of one that was moved the version
+    /// tells, and the weights may be Lambda's own while its provisioned concurrency follows.
+    async fn find_alias(
+        &self,
+        alias: &AliasName,
+        from: Option<FunctionVersion>,
+        version: Version,
+        lost: &PortError,
+    ) -> Outcome {
+        let to = FunctionVersion::Number(version);
         let is_there = self.lambda.aliases(&self.key.name).await.is_ok_and(|aliases| {
-            aliases.iter().any(|(name, seen)| {
-                name == alias && seen.version == FunctionVersion::Number(version) && seen.routing.is_empty()
-            })
+            let mut named = aliases.iter().filter(|(name, _)| name == alias);
+            named.any(|(_, seen)| seen.version == to && (from != Some(to) || seen.routing.is_empty()))
         });
         if is_there {
             Outcome::Done {

@@ -89,6 +89,7 @@ impl Observer {
             latest: snapshot.latest,
             aliases: BTreeMap::new(),
             versions: BTreeMap::new(),
+            allocations: BTreeMap::new(),
         };
         for alias in aliases {
             let Some(seen) = version_of(key, alias, lambda).await? else {

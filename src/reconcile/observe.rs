@@ -18,7 +18,7 @@ use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
 /// 40 calls a second at some 0.3 s each keep 12 of them busy.
-const READS_AT_ONCE: usize = 16;
+pub(super) const READS_AT_ONCE: usize = 16;
 
 /// How often a function is read again that changed between the calls which read it.
 const READ_TRIES: usize = 3;
@@ -26,7 +26,7 @@ const READ_TRIES: usize = 3;
 /// Reads functions, and remembers how they were: the versions that were published never change, and as long as nothing
 /// is heard of a function it is as it was.
 pub struct Observer {
-    telemetry: Telemetry,
+    pub(super) telemetry: Telemetry,
     memory: Mutex<BTreeMap<FunctionKey, Memory>>,
     /// What each target listed last.
     listings: Mutex<BTreeMap<TargetName, Listing>>,
@@ -230,6 +230,7 @@ impl Observer {
             latest,
             aliases,
             versions,
+            allocations: BTreeMap::new(),
         });
         memory.whole = Some(Arc::clone(&found));
         Ok(Some(ObservedState::Found(found)))
@@ -275,7 +276,7 @@ impl Observer {
     }
 
     /// Remembers that a look at a function failed: it may be as it was, and that is not known.
-    fn lose(&self, key: &FunctionKey, depth: Depth, failure: ReadFailure) -> ObservedState {
+    pub(super) fn lose(&self, key: &FunctionKey, depth: Depth, failure: ReadFailure) -> ObservedState {
         let state = ObservedState::Unreadable(failure);
         let mut lock = self.lock();
         let memory = lock.entry(key.clone()).or_default();
@@ -363,14 +364,14 @@ pub(super) fn tell_unreadable<'a>(
     }
 }
 
-fn internal(message: String) -> ReadFailure {
+pub(super) fn internal(message: String) -> ReadFailure {
     ReadFailure {
         kind: ReadFailureKind::Internal,
         message,
     }
 }
 
-fn read_failure(error: &PortError) -> ReadFailure {
+pub(super) fn read_failure(error: &PortError) -> ReadFailure {
     let kind = match error.kind {
         PortErrorKind::AccessDenied => ReadFailureKind::AccessDenied,
         PortErrorKind::NotFound

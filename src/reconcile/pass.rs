@@ -150,9 +150,24 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
                 seen.observations.insert(key, state);
             }
             let facts = seen.facts.entry(target.name.clone()).or_default();
-            let (artifacts, telemetry) = (&ports.artifacts, &self.telemetry);
-            resolve(&target.name, desired, &seen.observations, artifacts, facts, telemetry).await;
+            self.learn(ports, desired, &mut seen.observations, facts).await;
         }
+    }
+
+    /// Asks what a plan needs to know beside what was read: Lambda of the weights of aliases, and S3 of artifacts.
+    pub(super) async fn learn(
+        &self,
+        ports: &TargetPorts<L, A>,
+        desired: &DesiredState,
+        observations: &mut Observations,
+        facts: &mut ArtifactFacts,
+    ) {
+        let target = &ports.target.name;
+        let asked = self
+            .observer
+            .ask_allocations(target, desired, observations, &ports.lambda);
+        asked.await;
+        resolve(target, desired, observations, &ports.artifacts, facts, &self.telemetry).await;
     }
 
     /// Plans from what was seen.
@@ -271,7 +286,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             }
             .emit(&self.telemetry),
         }
-        let observations: Observations = read
+        let mut observations: Observations = read
             .functions
             .into_iter()
             .map(|(name, state)| {
@@ -288,8 +303,7 @@ impl<L: LambdaRead, A: Artifacts, C: Clock> Engine<L, A, C> {
             Freshness::Remembered => self.facts().get(&target.name).cloned().unwrap_or_default(),
             Freshness::Fresh | Freshness::Swept => ArtifactFacts::new(),
         };
-        let (artifacts, telemetry) = (&ports.artifacts, &self.telemetry);
-        resolve(&target.name, desired, &observations, artifacts, &mut facts, telemetry).await;
+        self.learn(ports, desired, &mut observations, &mut facts).await;
         let facts = [(target.name.clone(), facts)].into();
         Seen {
             observations,

@@ -170,6 +170,39 @@ impl ListingFailed<'_> {
     }
 }
 
+/// The credentials of a target may not ask where the provisioned concurrency of aliases stands.
+#[derive(Debug)]
+pub struct AllocationsUntold<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// What came back, in one line.
+    pub error: &'a str,
+}
+
+impl AllocationsUntold<'_> {
+    /// Notes that it may be asked.
+    pub fn is_over(target: &TargetName, telemetry: &Telemetry) {
+        if telemetry.said.is_over(&Topic::Allocations(target.clone())) {
+            info!(%target, "it may be asked again whether Lambda moves provisioned concurrency");
+        }
+    }
+
+    /// Logs it; what lasts is said once.
+    pub fn emit(&self, telemetry: &Telemetry) {
+        let Self { target, error } = self;
+        if telemetry.said.is_news(Topic::Allocations((*target).clone()), "") {
+            warn!(
+                %target,
+                error,
+                "it may not be asked whether Lambda moves provisioned concurrency: weights that send every call elsewhere \
+                 are left alone, and others are cleared; grant lambda:GetProvisionedConcurrencyConfig"
+            );
+        } else {
+            debug!(%target, error, "it may still not be asked whether Lambda moves provisioned concurrency");
+        }
+    }
+}
+
 /// A step of a plan came to its end.
 #[derive(Debug)]
 pub struct StepFinished<'a> {

@@ -27,6 +27,7 @@ const AWS_OPERATIONS: [(&str, &[&str]); 3] = [
             "GetFunction",
             "ListAliases",
             "ListVersionsByFunction",
+            "GetProvisionedConcurrencyConfig",
             "UpdateFunctionCode",
             "PublishVersion",
             "CreateAlias",

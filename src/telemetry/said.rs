@@ -16,6 +16,8 @@ pub(super) enum Topic {
     Target(TargetName),
     /// The functions of a target cannot be listed.
     Listing(TargetName),
+    /// Where the provisioned concurrency of a target's aliases stands may not be asked.
+    Allocations(TargetName),
     /// Functions of a target cannot be read.
     Functions(TargetName),
     /// A step of a function, by its action and alias, fails.

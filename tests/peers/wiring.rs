@@ -11,8 +11,8 @@ use pinfold::adapters::clock::SystemClock;
 use pinfold::adapters::lambda::LambdaWriter;
 use pinfold::adapters::s3::S3Artifacts;
 use pinfold::domain::{
-    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, Target, Timestamp,
-    VerifiedObject, Version,
+    AliasName, Allocation, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, Target,
+    Timestamp, VerifiedObject, Version,
 };
 use pinfold::ports::{
     Clock, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, Qualifier, VersionList,
@@ -135,6 +135,10 @@ impl LambdaRead for Meddled {
 
     async fn version(&self, name: &FunctionName, qualifier: &Qualifier) -> Result<VersionSnapshot, PortError> {
         self.inner.version(name, qualifier).await
+    }
+
+    async fn allocation(&self, name: &FunctionName, alias: &AliasName) -> Result<Allocation, PortError> {
+        self.inner.allocation(name, alias).await
     }
 }
 

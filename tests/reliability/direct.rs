@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinfold::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, FunctionName,
+    AliasName, Allocation, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, FunctionName,
     FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication, PublishedVersion, Resolution, RevisionId,
     Routing, S3Location, UpdateStatus, VerifiedObject, Version, VersionState, Weight,
 };
@@ -54,7 +54,7 @@ impl Direct {
 
 fn port_error(operation: &str, error: &LambdaError) -> PortError {
     let kind = match error.kind {
-        ErrorKind::ResourceNotFound => PortErrorKind::NotFound,
+        ErrorKind::ResourceNotFound | ErrorKind::ProvisionedConcurrencyConfigNotFound => PortErrorKind::NotFound,
         ErrorKind::ResourceConflict => PortErrorKind::Conflict,
         ErrorKind::PreconditionFailed => PortErrorKind::Precondition,
         // The hash guard of a publication; nothing else that is sent here can be invalid.
@@ -62,7 +62,6 @@ fn port_error(operation: &str, error: &LambdaError) -> PortError {
         ErrorKind::AccessDenied
         | ErrorKind::CodeStorageExceeded
         | ErrorKind::InvalidParameterValue
-        | ErrorKind::ProvisionedConcurrencyConfigNotFound
         | ErrorKind::RequestTooLarge
         | ErrorKind::Serialization
         | ErrorKind::TooManyRequests
@@ -191,6 +190,21 @@ impl LambdaRead for Direct {
             sha256,
             state: configuration["State"].as_str().map(str::to_owned),
             publication: sha256.and_then(|sha256| Publication::parse(description, sha256)),
+        })
+    }
+
+    async fn allocation(&self, name: &FunctionName, alias: &AliasName) -> Result<Allocation, PortError> {
+        let input = json!({ "FunctionName": name.as_str(), "Qualifier": alias.as_str() });
+        let found = match self.call("GetProvisionedConcurrencyConfig", input) {
+            Err(error) if error.kind == PortErrorKind::NotFound => return Ok(Allocation::Settled),
+            found => found?,
+        };
+        Ok(match text(&found, "Status") {
+            "READY" => Allocation::Settled,
+            "FAILED" => Allocation::Failed {
+                reason: text(&found, "StatusReason").to_owned(),
+            },
+            _ => Allocation::InProgress,
         })
     }
 }

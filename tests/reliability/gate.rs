@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use pinfold::domain::{
-    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, Resolution, RevisionId, S3Location,
-    VerifiedObject, Version,
+    AliasName, Allocation, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, Resolution, RevisionId,
+    S3Location, VerifiedObject, Version,
 };
 use pinfold::ports::{
     Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
@@ -301,6 +301,12 @@ impl<P: LambdaRead> LambdaRead for Gated<P> {
         };
         let call = self.inner.version(name, qualifier);
         self.make(format!("GetFunction {name}:{qualified}"), None, call).await
+    }
+
+    async fn allocation(&self, name: &FunctionName, alias: &AliasName) -> Result<Allocation, PortError> {
+        let call = self.inner.allocation(name, alias);
+        self.make(format!("GetProvisionedConcurrencyConfig {name}:{alias}"), None, call)
+            .await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::stage::{Stage, zip};
 /// What somebody does. It may be refused, as anybody's call may be.
 pub(crate) type Deed = (&'static str, fn(&Place));
 
-pub(crate) const DEEDS: [Deed; 18] = [
+pub(crate) const DEEDS: [Deed; 19] = [
     ("moves live", |aws| update_alias(aws, "live", "1", &json!({}))),
     ("moves live to the newest version", |aws| {
         update_alias(aws, "live", &newest(aws), &json!({}));
@@ -25,6 +25,10 @@ pub(crate) const DEEDS: [Deed; 18] = [
     }),
     ("sends a share of live elsewhere", |aws| {
         update_alias(aws, "live", "1", &json!({ newest(aws): 0.25 }));
+    }),
+    ("provisions live, which takes its time", |aws| {
+        let aws = aws.clone().lasting(Duration::from_secs(7));
+        let _ = aws.provision("api", "live", 2);
     }),
     ("deletes live", |aws| {
         call(aws, "DeleteAlias", json!({ "FunctionName": "api", "Name": "live" }));

@@ -46,6 +46,8 @@ mod patrol;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod provisioned;
+#[cfg(test)]
 #[path = "../scenarios/repository.rs"]
 mod repository;
 #[cfg(test)]

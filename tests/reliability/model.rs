@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use pinfold::domain::{
-    AliasName, CodeSettings, CodeSha256, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias, ObservedFunction,
-    PackageKind, Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version, VersionState,
+    AliasName, Allocation, CodeSettings, CodeSha256, ConfigDigest, FunctionVersion, LatestCode, ObservedAlias,
+    ObservedFunction, PackageKind, Publication, PublishedVersion, RevisionId, Routing, UpdateStatus, Version,
+    VersionState,
 };
 use pinfold::plan::{LatestGuard, Step, VersionRef};
 
@@ -69,6 +70,11 @@ impl Function {
                 .versions
                 .iter()
                 .map(|(n, version)| (number(*n), version.clone()))
+                .collect(),
+            allocations: self
+                .aliases
+                .keys()
+                .map(|name| (name.clone(), Allocation::Settled))
                 .collect(),
         }
     }

@@ -42,6 +42,8 @@ mod partly;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]
+mod provisioned;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod refused;

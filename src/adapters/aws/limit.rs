@@ -52,7 +52,7 @@ impl Limiter {
     }
 
     /// Returns how many calls a second it allows now.
-    pub(super) fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         let mut bucket = self.bucket();
         bucket.fill(self.shared.began.elapsed());
         bucket.per_second()

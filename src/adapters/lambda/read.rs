@@ -6,6 +6,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryPartition;
 use aws_sdk_lambda::config::{Builder, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
 use aws_sdk_lambda::operation::get_function::GetFunctionError;
+use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -18,7 +19,7 @@ use tokio::sync::OnceCell;
 use super::digest::config_digest;
 use super::translate::{self, Missing};
 use crate::adapters::aws::{Attempts, Connection, Limited, Limiter, port_error};
-use crate::domain::{AccountId, AliasName, FunctionName, ObservedAlias};
+use crate::domain::{AccountId, AliasName, Allocation, FunctionName, ObservedAlias};
 use crate::ports::{
     FunctionSnapshot, LambdaRead, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot,
 };
@@ -265,6 +266,27 @@ impl LambdaRead for LambdaReader {
         let output = request.send().await.map_err(|error| self.error(&operation, &error))?;
         translate::version_snapshot(&output).map_err(|missing| malformed(&operation, missing))
     }
+
+    async fn allocation(&self, name: &FunctionName, alias: &AliasName) -> Result<Allocation, PortError> {
+        let operation = format!("GetProvisionedConcurrencyConfig {name}:{alias}");
+        let request = self
+            .control
+            .get_provisioned_concurrency_config()
+            .function_name(name.as_str())
+            .qualifier(alias.as_str());
+        match request.send().await {
+            Ok(output) => Ok(translate::allocation(&output)),
+            // Lambda's own word for an alias that has none.
+            Err(error)
+                if error.as_service_error().is_some_and(
+                    GetProvisionedConcurrencyConfigError::is_provisioned_concurrency_config_not_found_exception,
+                ) =>
+            {
+                Ok(Allocation::Settled)
+            }
+            Err(error) => Err(self.error(&operation, &error)),
+        }
+    }
 }
 
 /// Keeps the body of an answer as it came: the SDK drops members that it does not know, and those count too.
@@ -384,5 +406,76 @@ mod tests {
             never = answer(listener, "404 Not Found", "<html>no such page</html>") => match never.unwrap() {},
         };
         assert!(function.is_err(), "{function:?}");
+    }
+
+    #[tokio::test]
+    async fn where_an_allocation_stands_is_read_from_its_status_and_from_lambdas_own_word_for_none() {
+        let none = "404 Not Found\r\nx-amzn-errortype: ProvisionedConcurrencyConfigNotFoundException";
+        let failed = Allocation::Failed {
+            reason: "FUNCTION_ERROR_INIT_FAILURE".to_owned(),
+        };
+        for (head, body, expected) in [
+            ("200 OK", r#"{"Status":"READY"}"#, Ok(Allocation::Settled)),
+            ("200 OK", r#"{"Status":"IN_PROGRESS"}"#, Ok(Allocation::InProgress)),
+            ("200 OK", r#"{"Status":"LATER"}"#, Ok(Allocation::InProgress)),
+            ("200 OK", "{}", Ok(Allocation::InProgress)),
+            (
+                "200 OK",
+                r#"{"Status":"FAILED","StatusReason":"FUNCTION_ERROR_INIT_FAILURE"}"#,
+                Ok(failed),
+            ),
+            (none, "{}", Ok(Allocation::Settled)),
+            (
+                "404 Not Found\r\nx-amzn-errortype: ResourceNotFoundException",
+                "{}",
+                Err(PortErrorKind::NotFound),
+            ),
+            (
+                "403 Forbidden\r\nx-amzn-errortype: AccessDeniedException",
+                "{}",
+                Err(PortErrorKind::AccessDenied),
+            ),
+            (
+                "404 Not Found",
+                "<html>no such page</html>",
+                Err(PortErrorKind::NotFound),
+            ),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let reader = reader(&listener, None).await;
+            let (name, alias) = ("api".parse().unwrap(), "live".parse().unwrap());
+            let told = tokio::select! {
+                told = reader.allocation(&name, &alias) => told,
+                never = answer(listener, head, body) => match never.unwrap() {},
+            };
+            assert_eq!(told.map_err(|error| error.kind), expected, "{head} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_of_allocations_comes_out_of_the_small_quota() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connection = connection(&listener, None).await;
+        let reader = LambdaReader::new(&connection, &Telemetry::new().unwrap());
+        let (name, alias) = ("api".parse().unwrap(), "live".parse().unwrap());
+        let rates = || {
+            (
+                connection.function_limiter.per_second(),
+                connection.control_limiter.per_second(),
+            )
+        };
+        let (functions, control) = rates();
+        let slowed = async {
+            while rates().1 >= control {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = reader.allocation(&name, &alias) => {}
+            () = slowed => {}
+            never = answer(listener, "429 Too Many Requests", "{}") => match never.unwrap() {},
+        }
+        assert!(rates().1 < control, "it is what a 429 slows");
+        assert!(rates().0 >= functions, "and GetFunction goes on as before");
     }
 }

@@ -1,15 +1,17 @@
 //! From the SDK's shapes to the domain's. What lacks a member that Lambda always sends is refused, not guessed.
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::get_provisioned_concurrency_config::GetProvisionedConcurrencyConfigOutput;
 use aws_sdk_lambda::types::{
-    AliasConfiguration, FunctionConfiguration, LastUpdateStatus, PackageType, State as FunctionState,
+    AliasConfiguration, FunctionConfiguration, LastUpdateStatus, PackageType, ProvisionedConcurrencyStatusEnum,
+    State as FunctionState,
 };
 use serde_json::Value;
 
 use super::digest::config_digest;
 use crate::domain::{
-    AccountId, AliasName, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind, Publication,
-    PublishedVersion, Routing, UpdateStatus, Version, VersionState, Weight, one_line,
+    AccountId, AliasName, Allocation, CodeSettings, FunctionVersion, LatestCode, ObservedAlias, PackageKind,
+    Publication, PublishedVersion, Routing, UpdateStatus, Version, VersionState, Weight, one_line,
 };
 use crate::ports::{FunctionSnapshot, VersionSnapshot};
 
@@ -119,6 +121,17 @@ pub(super) fn alias(configuration: &AliasConfiguration) -> Result<(AliasName, Ob
         routing,
     };
     Ok((name, alias))
+}
+
+/// Where an allocation stands. What is neither READY nor FAILED, now or in times to come, is still under way.
+pub(super) fn allocation(output: &GetProvisionedConcurrencyConfigOutput) -> Allocation {
+    match output.status() {
+        Some(ProvisionedConcurrencyStatusEnum::Ready) => Allocation::Settled,
+        Some(ProvisionedConcurrencyStatusEnum::Failed) => Allocation::Failed {
+            reason: one_line(output.status_reason().unwrap_or("Lambda gives no reason")),
+        },
+        Some(_) | None => Allocation::InProgress,
+    }
 }
 
 /// Translates one entry of ListVersionsByFunction; `raw` is the same entry as it came.

@@ -7,7 +7,8 @@ use aws_smithy_types::retry::RetryConfig;
 use super::read::{LambdaReader, configure};
 use crate::adapters::aws::Connection;
 use crate::domain::{
-    AliasName, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId, VerifiedObject, Version,
+    AliasName, Allocation, CodeSettings, CodeSha256, FunctionName, ObservedAlias, Publication, RevisionId,
+    VerifiedObject, Version,
 };
 use crate::ports::{
     FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList,
@@ -53,6 +54,10 @@ impl LambdaRead for LambdaWriter {
 
     async fn version(&self, name: &FunctionName, qualifier: &Qualifier) -> Result<VersionSnapshot, PortError> {
         self.reader.version(name, qualifier).await
+    }
+
+    async fn allocation(&self, name: &FunctionName, alias: &AliasName) -> Result<Allocation, PortError> {
+        self.reader.allocation(name, alias).await
     }
 }
 
