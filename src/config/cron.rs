@@ -45,7 +45,7 @@ pub(super) fn some_time(cron: &Cron) -> Option<DateTime<Utc>> {
 }
 
 impl CronSchedule {
-    /// Returns the expression.
+    /// Returns the expression, on one line, with one blank between two fields.
     pub fn as_str(&self) -> &str {
         &self.expression
     }
@@ -72,7 +72,7 @@ impl FromStr for CronSchedule {
         let second = cron.find_next_occurrence(&first, false).ok();
         let period = second.and_then(|second| (second - first).to_std().ok());
         Ok(Self {
-            expression: text.to_owned(),
+            expression: text.split_whitespace().collect::<Vec<_>>().join(" "),
             spread: period.map_or(LONGEST_SPREAD, |period| (period / 10).min(LONGEST_SPREAD)),
         })
     }
@@ -107,6 +107,12 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn an_expression_of_several_lines_is_shown_on_one() {
+        let schedule: CronSchedule = " 0\r\n0/2 \t* * *\rMON-FRI\n".parse().unwrap();
+        assert_eq!(schedule.to_string(), "0 0/2 * * * MON-FRI");
     }
 
     #[test]
