@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
-use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
 
 /// Longest time for a body: whoever sends slower than this holds a connection for no good reason.
 const TIME: Duration = Duration::from_secs(10);
@@ -19,12 +19,27 @@ pub(super) fn check_length(headers: &HeaderMap, most: usize) -> Result<(), Statu
     }
 }
 
-/// Reads a body of at most so many bytes. What is compressed stays so.
-pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, StatusCode> {
-    match tokio::time::timeout(TIME, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        // A connection that broke hears no answer, so this is the one that counts.
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
-    }
+/// Lets a body of at most so many bytes go by, piece by piece: whoever takes a piece keeps of it what it needs. What is
+/// compressed stays so.
+pub(super) async fn pass(body: Body, most: usize, mut take: impl FnMut(&[u8])) -> Result<(), StatusCode> {
+    let mut body = Limited::new(body, most);
+    let all = async {
+        while let Some(frame) = body.frame().await {
+            // A connection that broke hears no answer, so that the other failure is the one that counts.
+            let frame = frame.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+            if let Some(piece) = frame.data_ref() {
+                take(piece);
+            }
+        }
+        Ok(())
+    };
+    let passed = tokio::time::timeout(TIME, all).await;
+    passed.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+}
+
+/// Reads a body of at most so many bytes, which must be few: every connection may hold them.
+pub(super) async fn read(body: Body, most: usize) -> Result<Vec<u8>, StatusCode> {
+    let mut bytes = Vec::new();
+    pass(body, most, |piece| bytes.extend_from_slice(piece)).await?;
+    Ok(bytes)
 }

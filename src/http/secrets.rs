@@ -67,13 +67,24 @@ impl SigningKey {
         Self(Hmac::new_from_slice(key).expect("every length is a key's"))
     }
 
-    /// Returns whether `signature` is that of the parts put together.
-    pub(super) fn signed(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
-        let mut mac = self.0.clone();
-        for part in parts {
-            mac.update(part);
-        }
-        mac.verify_slice(signature).is_ok()
+    /// Begins to sign.
+    pub(super) fn begin(&self) -> Signature {
+        Signature(self.0.clone())
+    }
+}
+
+/// The signature of what has gone by so far. Keeps nothing of it.
+pub(super) struct Signature(Hmac<Sha256>);
+
+impl Signature {
+    /// Takes the next piece.
+    pub(super) fn take(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// Returns whether it is the same as another.
+    pub(super) fn is(&self, other: &[u8]) -> bool {
+        self.0.clone().verify_slice(other).is_ok()
     }
 }
 

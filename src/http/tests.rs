@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -217,6 +218,43 @@ async fn w01_what_is_too_large_is_refused_before_it_is_read() {
     }
     assert_eq!(running.raw(&endless).await, 413, "a body without an end");
     assert_eq!(running.counted("github", "too_large"), 2);
+}
+
+/// A piece of a body, which is counted for as long as somebody holds it.
+struct Piece(Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &[b'x'; 16 * 1024]
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn w01_nothing_of_a_body_is_kept() {
+    let running = Running::with(everything()).await;
+    let (held, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let pieces = (0..64).map({
+        let most = most.clone();
+        move |_| {
+            let now = held.fetch_add(1, Ordering::Relaxed) + 1;
+            most.fetch_max(now, Ordering::Relaxed);
+            Ok::<_, Infallible>(bytes::Bytes::from_owner(Piece(held.clone())))
+        }
+    });
+    let request = axum::extract::Request::builder()
+        .header("X-Hub-Signature-256", hex_of(&"x".repeat(1024 * 1024)))
+        .body(Body::from_stream(futures::stream::iter(pieces)))
+        .unwrap();
+    let answer = webhook::webhook(State(running.server.clone()), Path("github".to_owned()), request).await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    let most = most.load(Ordering::Relaxed);
+    assert!(most <= 2, "{most} of 64 pieces at a time");
 }
 
 #[tokio::test(start_paused = true)]

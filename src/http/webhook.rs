@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 
-use super::secrets::{Secrets, SigningKey, is_same};
+use super::secrets::{Secrets, Signature, SigningKey, is_same};
 use super::{Server, body};
 use crate::domain::Timestamp;
 use crate::telemetry::{WebhookProvider, WebhookReceived, WebhookResult};
@@ -60,15 +60,38 @@ enum Check<'a> {
 async fn receive(check: &Check<'_>, request: Request, now: Timestamp) -> Result<(), StatusCode> {
     let (parts, content) = request.into_parts();
     body::check_length(&parts.headers, LARGEST)?;
-    // Without any proof there is no reason to read on.
-    if !check.is_offered(&parts.headers) {
-        return Err(StatusCode::UNAUTHORIZED);
-    }
-    let content = body::read(content, LARGEST).await?;
-    if check.holds(&parts.headers, &content, now) {
+    // Without anything that could prove something there is no reason to read on.
+    let mut proof = check.proof(&parts.headers, now).ok_or(StatusCode::UNAUTHORIZED)?;
+    body::pass(content, LARGEST, |piece| proof.take(piece)).await?;
+    if proof.holds() {
         Ok(())
     } else {
         Err(StatusCode::UNAUTHORIZED)
+    }
+}
+
+/// What a delivery proves once its body has gone by, of which nothing is kept: however many deliveries come at once, they
+/// take no memory to speak of.
+enum Proof {
+    /// One of these must be the signature of the body.
+    Signed(Signature, Vec<Vec<u8>>),
+    /// The token was right, whatever the body is.
+    Token,
+}
+
+impl Proof {
+    fn take(&mut self, piece: &[u8]) {
+        match self {
+            Self::Signed(signature, _) => signature.take(piece),
+            Self::Token => {}
+        }
+    }
+
+    fn holds(&self) -> bool {
+        match self {
+            Self::Signed(signature, offered) => offered.iter().any(|offered| signature.is(offered)),
+            Self::Token => true,
+        }
     }
 }
 
@@ -93,27 +116,20 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn is_offered(&self, headers: &HeaderMap) -> bool {
+    /// Returns what is left to be proved by the body; `None` where the headers prove nothing already.
+    fn proof(&self, headers: &HeaderMap, now: Timestamp) -> Option<Proof> {
         match self {
-            Self::GitHub(_) => headers.contains_key("x-hub-signature-256"),
-            Self::GitLab(..) => headers.contains_key("webhook-signature") || headers.contains_key("x-gitlab-token"),
-            Self::Generic(_) => headers.contains_key("x-pinfold-signature-256"),
-        }
-    }
-
-    fn holds(&self, headers: &HeaderMap, content: &[u8], now: Timestamp) -> bool {
-        match self {
-            Self::GitHub(key) => signed_hex(key, text(headers, "x-hub-signature-256"), content),
-            Self::Generic(key) => signed_hex(key, text(headers, "x-pinfold-signature-256"), content),
+            Self::GitHub(key) => signed_hex(key, text(headers, "x-hub-signature-256")?),
+            Self::Generic(key) => signed_hex(key, text(headers, "x-pinfold-signature-256")?),
             // A signature that is there must hold: the token beside it, which others may have seen, does not mend it.
             Self::GitLab(Some(key), _) if headers.contains_key("webhook-signature") => {
-                signed_standard(key, headers, content, now)
+                signed_standard(key, headers, now)
             }
             Self::GitLab(_, Some(token)) => {
-                let sent = headers.get("x-gitlab-token");
-                sent.is_some_and(|sent| is_same(token, sent.as_bytes()))
+                let sent = headers.get("x-gitlab-token")?;
+                is_same(token, sent.as_bytes()).then_some(Proof::Token)
             }
-            Self::GitLab(..) => false,
+            Self::GitLab(..) => None,
         }
     }
 }
@@ -122,35 +138,27 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Checks `sha256=` and the signature of the body in hexadecimal.
-fn signed_hex(key: &SigningKey, header: Option<&str>, content: &[u8]) -> bool {
-    header
-        .and_then(|header| header.strip_prefix("sha256="))
-        .and_then(|signature| hex::decode(signature).ok())
-        .is_some_and(|signature| key.signed(&[content], &signature))
+/// Takes `sha256=` and the signature of the body in hexadecimal.
+fn signed_hex(key: &SigningKey, header: &str) -> Option<Proof> {
+    let offered = hex::decode(header.strip_prefix("sha256=")?).ok()?;
+    Some(Proof::Signed(key.begin(), vec![offered]))
 }
 
-/// Checks signatures as the Standard Webhooks specification has them: over id, time and body, one of several.
-fn signed_standard(key: &SigningKey, headers: &HeaderMap, content: &[u8], now: Timestamp) -> bool {
-    let (Some(id), Some(time), Some(signatures)) = (
-        text(headers, "webhook-id"),
-        text(headers, "webhook-timestamp"),
-        text(headers, "webhook-signature"),
-    ) else {
-        return false;
-    };
-    let sent = time
-        .parse::<i64>()
-        .ok()
-        .and_then(|seconds| Timestamp::from_timestamp(seconds, 0));
-    if sent.is_none_or(|sent| (now - sent).abs() > TOLERANCE) {
-        return false;
+/// Takes signatures as the Standard Webhooks specification has them: over id, time and body, one of several.
+fn signed_standard(key: &SigningKey, headers: &HeaderMap, now: Timestamp) -> Option<Proof> {
+    let (id, time) = (text(headers, "webhook-id")?, text(headers, "webhook-timestamp")?);
+    let sent = Timestamp::from_timestamp(time.parse().ok()?, 0)?;
+    if (now - sent).abs() > TOLERANCE {
+        return None;
     }
-    let signed = [id.as_bytes(), b".", time.as_bytes(), b".", content];
-    signatures
+    let mut signature = key.begin();
+    for piece in [id, ".", time, "."] {
+        signature.take(piece.as_bytes());
+    }
+    let offered = text(headers, "webhook-signature")?
         .split(' ')
         .take(SIGNATURES)
-        .filter_map(|signature| signature.strip_prefix("v1,"))
-        .filter_map(|signature| STANDARD.decode(signature).ok())
-        .any(|signature| key.signed(&signed, &signature))
+        .filter_map(|offered| offered.strip_prefix("v1,"))
+        .filter_map(|offered| STANDARD.decode(offered).ok());
+    Some(Proof::Signed(signature, offered.collect()))
 }
