@@ -26,5 +26,15 @@ pub enum Notification {
     Status(CommitStatus),
 }
 
+impl Notification {
+    /// Returns the status that is to be set, if one is.
+    pub fn status(&self) -> Option<&CommitStatus> {
+        match self {
+            Self::Message(_) => None,
+            Self::Status(status) => Some(status),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub(super) fn audience(config: &Config) -> Result<Audience<Receiver>, WebError> 
             name: receiver.name.clone(),
             provider: receiver.kind.as_str(),
             subscription: receiver.subscription.clone(),
+            place: receiver.kind.place(),
             notifier: Receiver {
                 web: web.clone(),
                 kind: receiver.kind.clone(),

@@ -37,6 +37,11 @@ impl CommitStatus {
     pub fn context(&self) -> String {
         format!("pinfold/{}", self.target)
     }
+
+    /// Returns whether nobody need see this one any more where there is another: both are of one target beside one commit.
+    pub fn gives_way_to(&self, other: &Self) -> bool {
+        (&self.target, &self.revision) == (&other.target, &other.revision)
+    }
 }
 
 /// Returns the statuses of a commit that was only just seen.

@@ -29,6 +29,14 @@ pub enum ReceiverKind {
 }
 
 impl ReceiverKind {
+    /// Returns where it sets statuses; `None` for one that is sent messages.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Slack { .. } | Self::Teams { .. } | Self::Webhook { .. } => None,
+            Self::Forge(forge) => Some(forge.place()),
+        }
+    }
+
     /// Returns the word for it in the configuration and in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -51,6 +59,13 @@ pub struct Forge {
     pub repository: String,
     /// File with the token.
     pub token_file: PathBuf,
+}
+
+impl Forge {
+    /// Returns where it sets statuses: two of one place set the same.
+    pub fn place(&self) -> String {
+        format!("{} {}", self.api_url, self.repository)
+    }
 }
 
 /// A forge.

@@ -5,11 +5,11 @@
 
 mod queue;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,10 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 /// The pause between two notifications: Slack takes one message a second.
 const PACE: Duration = Duration::from_secs(1);
 
+/// How long the line of an earlier configuration may be at telling the same place something. No answer is waited for
+/// longer than ten seconds, and a status takes two at the most.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
+
 /// How long what is queued may take once the daemon is to end. What is not delivered by then is lost.
 const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 
@@ -44,6 +48,9 @@ pub struct Subscriber<N> {
     pub provider: &'static str,
     /// What it is told of.
     pub subscription: Subscription,
+    /// Where it sets statuses, if it sets any: what another configuration's receiver of that place would set after this
+    /// one is left to that one.
+    pub place: Option<String>,
     /// The way to it.
     pub notifier: N,
 }
@@ -81,6 +88,10 @@ pub struct Notifications<N, C> {
 struct Line<N, C> {
     subscriber: Subscriber<N>,
     queue: Queue,
+    /// The lines of earlier configurations to the same place, which still have something to tell it.
+    before: Vec<Weak<Self>>,
+    /// Held while the place is told something, by this line or one before it.
+    turn: Arc<Mutex<()>>,
     clock: C,
     telemetry: Telemetry,
 }
@@ -99,11 +110,18 @@ where
             telemetry,
         } = self;
         let mut deliveries = JoinSet::new();
-        let mut open = |subscribers: Vec<Subscriber<N>>| -> Vec<Arc<Line<N, C>>> {
+        let mut open = |subscribers: Vec<Subscriber<N>>, old: &[Arc<Line<N, C>>]| -> Vec<Arc<Line<N, C>>> {
             let lines = subscribers.into_iter().map(|subscriber| {
+                let place = &subscriber.place;
+                let same: Vec<_> = old
+                    .iter()
+                    .filter(|old| place.is_some() && old.subscriber.place == *place)
+                    .collect();
                 let line = Arc::new(Line {
-                    subscriber,
                     queue: Queue::default(),
+                    before: same.iter().flat_map(|old| old.with_those_before()).collect(),
+                    turn: same.first().map(|old| Arc::clone(&old.turn)).unwrap_or_default(),
+                    subscriber,
                     clock: clock.clone(),
                     telemetry: telemetry.clone(),
                 });
@@ -112,7 +130,7 @@ where
             });
             lines.collect()
         };
-        let mut lines = open(audience.subscribers);
+        let mut lines = open(audience.subscribers, &[]);
         let mut desk = Desk {
             targets: audience.targets,
             ..Desk::default()
@@ -124,7 +142,7 @@ where
                 Some(audience) = renewed.recv() => {
                     // What is queued goes to those whom it was meant for.
                     close(&lines);
-                    lines = open(audience.subscribers);
+                    lines = open(audience.subscribers, &lines);
                     desk.targets = audience.targets;
                     // Whoever is new has no status of the commit yet, and one that comes twice is one.
                     desk.statuses.clear();
@@ -218,7 +236,18 @@ impl<N, C: Clock> Line<N, C> {
         }
     }
 
+    /// Returns this line and those before it, as far as they still have something to tell.
+    fn with_those_before(self: &Arc<Self>) -> Vec<Weak<Self>> {
+        let before = self.before.iter().filter(|line| line.strong_count() > 0);
+        before.cloned().chain([Arc::downgrade(self)]).collect()
+    }
+
     fn push(&self, notification: Notification) {
+        if let Notification::Status(status) = &notification {
+            for line in self.before.iter().filter_map(Weak::upgrade) {
+                line.queue.supersede(status);
+            }
+        }
         if self.queue.push(notification) {
             self.emit(Outcome::Dropped);
         }
@@ -253,12 +282,15 @@ impl<N: Notifier, C: Clock> Line<N, C> {
             .with_jitter()
             .build();
         loop {
-            let error = match self.subscriber.notifier.notify(notification).await {
-                Ok(()) => {
-                    self.emit(Outcome::Sent { again: !well });
-                    return true;
-                }
-                Err(error) => error,
+            let turn = tokio::time::timeout(LONGEST_TURN, self.turn.lock()).await;
+            if self.queue.is_superseded() {
+                return well;
+            }
+            let told = self.subscriber.notifier.notify(notification).await;
+            drop(turn);
+            let Err(error) = told else {
+                self.emit(Outcome::Sent { again: !well });
+                return true;
             };
             let text = error.to_string();
             let pause = match error.retry {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::beside::{Daemon, beside, state, with_git};
 use crate::receiver::{Received, Receiver};
 use crate::wiring::{TestClock, way};
-use crate::world::World;
+use crate::world::{World, until};
 
 const SECRET: &str = "it is a secret";
 
@@ -91,6 +91,7 @@ async fn audience(world: &World, (kind, subscription): (ReceiverKind, Subscripti
             name: "ops".to_owned(),
             provider: kind.as_str(),
             subscription,
+            place: kind.place(),
             notifier: Way {
                 web: Web::new(None).unwrap(),
                 kind,
@@ -301,6 +302,40 @@ async fn a_commit_is_pending_and_then_green_beside_its_line_on_github() {
         );
         let states: Vec<Value> = received.iter().map(|one| json(one)["state"].clone()).collect();
         assert_eq!(states, ["pending", "success"], "nothing is said twice");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_of_the_configuration_before_never_comes_after_a_newer_one() {
+    let mut world = with_git(&["api"]).await;
+    beside(&mut world, async |world, daemon| {
+        let told = tell(world, daemon, github).await;
+        deploy(world, daemon, "1.1.0").await;
+        let revision = crate::beside::revision(&daemon.status.get()).unwrap();
+        let is_green = |one: &Received| one.path.ends_with(revision.as_str()) && json(one)["state"] == "success";
+        until(|| told.receiver.received().last().is_some_and(is_green)).await;
+        let before = told.receiver.received().len();
+        told.receiver.hold(true);
+        deploy(world, daemon, "1.0.0").await;
+        let received = told.receiver.until_received(before + 1).await;
+        assert_eq!(json(&received[before])["state"], "pending");
+
+        let files = tempfile::tempdir().unwrap();
+        let next = audience(world, github(&told.receiver.url, &files)).await;
+        assert!(told.renew.send(next).await.is_ok());
+        while told.renew.capacity() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // The one under way fails, and would be sent again.
+        told.receiver.answer(&[(503, "")]);
+        told.receiver.hold(false);
+        let received = told.end().await.received();
+        let states: Vec<Value> = received[before..]
+            .iter()
+            .map(|one| json(one)["state"].clone())
+            .collect();
+        assert_eq!(states, ["pending", "success"]);
     })
     .await;
 }

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::world::until;
@@ -34,6 +35,8 @@ struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
     answers: Arc<Mutex<VecDeque<(u16, &'static str)>>>,
     hangs: Arc<Mutex<bool>>,
+    /// Whether answers wait.
+    held: Arc<watch::Sender<bool>>,
 }
 
 impl Receiver {
@@ -59,6 +62,11 @@ impl Receiver {
     /// Answers nothing any more.
     pub(crate) fn hang(&self) {
         *self.state.hangs.lock().unwrap() = true;
+    }
+
+    /// Has answers wait until they are held no more.
+    pub(crate) fn hold(&self, held: bool) {
+        self.state.held.send_replace(held);
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
@@ -89,6 +97,8 @@ async fn take(
     if hangs {
         tokio::time::sleep(Duration::MAX).await;
     }
+    let mut held = state.held.subscribe();
+    held.wait_for(|held| !held).await.unwrap();
     let (status, body) = state.answers.lock().unwrap().pop_front().unwrap_or((200, "ok"));
     (StatusCode::from_u16(status).unwrap(), body)
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::notify::Notification;
+use crate::notify::{CommitStatus, Notification};
 
 /// Messages that wait for one receiver at the most. Each is a pass, so this is an hour of sweeps.
 const MESSAGES: usize = 32;
@@ -23,6 +23,10 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     notifications: VecDeque<Notification>,
+    /// What [`Queue::next`] returned last, where that is a status.
+    in_hand: Option<CommitStatus>,
+    /// Whether there is a newer status in its place, elsewhere.
+    superseded: bool,
     closed: bool,
 }
 
@@ -35,10 +39,7 @@ impl Queue {
         let most = match &notification {
             Notification::Message(_) => MESSAGES,
             Notification::Status(new) => {
-                queue.retain(|one| match one {
-                    Notification::Status(old) => (&old.target, &old.revision) != (&new.target, &new.revision),
-                    Notification::Message(_) => true,
-                });
+                queue.retain(|one| !one.status().is_some_and(|old| old.gives_way_to(new)));
                 STATUSES
             }
         };
@@ -49,6 +50,20 @@ impl Queue {
         queue.push_back(notification);
         self.changed.notify_one();
         full
+    }
+
+    /// Takes out what a status makes obsolete that somebody else is to set.
+    pub(super) fn supersede(&self, new: &CommitStatus) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let gives_way = |old: &CommitStatus| old.gives_way_to(new);
+        waiting.notifications.retain(|one| !one.status().is_some_and(gives_way));
+        let in_hand = waiting.in_hand.as_ref().is_some_and(gives_way);
+        waiting.superseded |= in_hand;
+    }
+
+    /// Returns whether what [`Queue::next`] returned last must not be told any more.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).superseded
     }
 
     /// Lets [`Queue::next`] end once it is empty.
@@ -62,8 +77,11 @@ impl Queue {
         loop {
             {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(notification) = waiting.notifications.pop_front() {
-                    return Some(notification);
+                let next = waiting.notifications.pop_front();
+                waiting.in_hand = next.as_ref().and_then(Notification::status).cloned();
+                waiting.superseded = false;
+                if next.is_some() {
+                    return next;
                 }
                 if waiting.closed {
                     return None;
@@ -81,7 +99,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::notify::{CommitState, CommitStatus, Message};
+    use crate::notify::{CommitState, Message};
 
     fn message(second: i64) -> Notification {
         Notification::Message(Message {
