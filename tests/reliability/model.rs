@@ -19,6 +19,8 @@ pub(crate) struct Function {
     pub(crate) package: PackageKind,
     pub(crate) versions: BTreeMap<u64, PublishedVersion>,
     pub(crate) aliases: BTreeMap<AliasName, (FunctionVersion, Routing)>,
+    /// Where the provisioned concurrency of every alias stands.
+    pub(crate) allocation: Allocation,
     /// The version that a publication answers with while nothing is updated.
     pub(crate) published: Option<u64>,
     /// Counts the changes; guards are made of it.
@@ -74,7 +76,7 @@ impl Function {
             allocations: self
                 .aliases
                 .keys()
-                .map(|name| (name.clone(), Allocation::Settled))
+                .map(|name| (name.clone(), self.allocation.clone()))
                 .collect(),
         }
     }

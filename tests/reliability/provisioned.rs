@@ -86,3 +86,34 @@ fn two_that_pass_while_lambda_allocates_leave_its_weights_alone() {
     }
     assert!(calls >= 10, "only {calls} calls were made");
 }
+
+#[test]
+fn lambda_may_be_done_between_any_two_calls_of_a_pass() {
+    for before in 0.. {
+        let stage = stage();
+        let case = format!("Lambda is done before call {before}");
+        let gate = Gate::default().watched(stage.witness());
+        let engine = stage.engine(&gate);
+        Run::new(&engine, &stage.desired, &gate).finish();
+        gate.forget();
+        let mut run = Run::new(&engine, &stage.desired, &gate);
+        let mut calls = 0;
+        loop {
+            if calls == before {
+                stage.clock.advance(ALLOCATION);
+            }
+            if !run.step() {
+                break;
+            }
+            calls += 1;
+        }
+        drop(run);
+        assert_eq!(moves(&writes_of(&gate)), 0, "{case}: {:#?}", gate.passed());
+        gate.forget();
+        stage.clock.advance(ALLOCATION);
+        assert!(stage.settle_with(&engine, &gate).is_empty(), "{case}");
+        if calls <= before {
+            break;
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pinfold::domain::{
-    AliasName, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact, DesiredFunction,
-    FunctionVersion, Mode, ObservedState, PackageKind, Publication, PublishedVersion, ReadFailure, ReadFailureKind,
-    Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version, VersionState,
-    Weight,
+    AliasName, Allocation, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact,
+    DesiredFunction, FunctionVersion, Mode, ObservedState, PackageKind, Publication, PublishedVersion, ReadFailure,
+    ReadFailureKind, Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version,
+    VersionState, Weight,
 };
 use pinfold::plan::ArtifactFacts;
 
@@ -58,7 +58,7 @@ pub(crate) struct Case {
 /// What reading a function comes to.
 #[derive(Debug, Clone)]
 pub(crate) enum Live {
-    Found(Function),
+    Found(Box<Function>),
     Missing,
     Unreadable,
 }
@@ -184,12 +184,25 @@ pub(crate) fn function(choices: &mut Choices<'_>) -> Function {
         .get(&newest)
         .is_some_and(|version| version.sha256 == sha256 && version.config == config);
     let fresh = choices.among(&[(1, true), (1, false)]) && update == UpdateStatus::Successful;
+    let failed = Allocation::Failed {
+        reason: "it does not start".to_owned(),
+    };
+    let untold = Allocation::Untold {
+        why: "it may not be asked".to_owned(),
+    };
+    let allocation = choices.among(&[
+        (3, Allocation::Settled),
+        (2, Allocation::InProgress),
+        (1, failed),
+        (1, untold),
+    ]);
     Function {
         sha256,
         update,
         config,
         package,
         aliases,
+        allocation,
         versions,
         published: (could_be && fresh).then_some(newest),
         revision: 0,
@@ -204,7 +217,9 @@ fn points_at(choices: &mut Choices<'_>, count: usize) -> (FunctionVersion, Routi
     let at = choices.below(count + 1);
     let other = 1 + choices.below(count.max(1));
     let weighted = choices.among(&[(4, false), (1, true)]) && at > 0 && other != at;
-    let routing = number(other).filter(|_| weighted).map(|other| (other, Weight(0.25)));
+    // A canary's, or Lambda's own.
+    let weight = choices.among(&[(1, 0.25), (1, 1.0)]);
+    let routing = number(other).filter(|_| weighted).map(|other| (other, Weight(weight)));
     let version = number(at).map_or(FunctionVersion::Latest, FunctionVersion::Number);
     (version, routing.into_iter().collect())
 }
@@ -214,7 +229,7 @@ pub(crate) fn case(choices: &mut Choices<'_>) -> Case {
     Case {
         desired: desired(choices),
         live: match choices.among(&[(12, 0), (1, 1), (1, 2)]) {
-            0 => Live::Found(function(choices)),
+            0 => Live::Found(Box::new(function(choices))),
             1 => Live::Missing,
             _ => Live::Unreadable,
         },

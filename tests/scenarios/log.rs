@@ -130,6 +130,33 @@ async fn functions_that_cannot_be_read_are_told_once_and_once_when_they_can() {
 }
 
 #[tokio::test]
+async fn a_permission_that_is_missing_for_weights_alone_is_told_once_and_once_when_it_is_there() {
+    let mut world = with_git(&["api"]).await;
+    world.function("api", "1.1.0");
+    let (log, _guard) = Log::start();
+    beside(&mut world, async |world, daemon| {
+        world.aws.update_alias("api", "live", 2, Some((1, 1.0))).unwrap();
+        for _ in 0..2 {
+            world.refuse("GetProvisionedConcurrencyConfig", 403, 0);
+            for _ in 0..3 {
+                daemon.sweep(world).await;
+            }
+            world.sandbox.clear_faults();
+            daemon.sweep(world).await;
+            world.aws.update_alias("api", "live", 2, Some((1, 1.0))).unwrap();
+        }
+        let told = log.with("it may not be asked whether Lambda moves provisioned concurrency");
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].contains("grant lambda:GetProvisionedConcurrencyConfig"),
+            "{told:?}"
+        );
+        assert_eq!(log.with("it may be asked again").len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_step_that_fails_time_and_again_is_told_once_until_it_is_done() {
     let mut world = with_git(&["api"]).await;
     let (log, _guard) = Log::start();
