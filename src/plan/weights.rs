@@ -35,6 +35,10 @@ pub fn allocations_to_ask(desired: &DesiredFunction, observed: &ObservedFunction
 /// Returns why an alias that runs the right code, and only has weights too many, must keep them.
 ///
 /// An alias that runs the wrong code is moved all the same: what Lambda is about to provision is then not what Git names.
+///
+/// Where the allocation failed, or may not be asked for, only weights that look like Lambda's own are kept. Clearing those
+/// sends every caller to a version that is cold at best and does not start at worst; keeping them leaves callers with what
+/// they had. A canary's are cleared: Lambda never sets such, and they send callers to code that nobody merged.
 pub(super) fn keep(
     alias: &AliasName,
     found: &ObservedAlias,
