@@ -32,7 +32,7 @@ pub use desired::{
 };
 pub use endpoint::{EndpointUrl, EndpointUrlError};
 pub use github::{GithubApp, GithubAppId, GithubAppIdError};
-pub use line::{is_obeyed, one_line};
+pub use line::{is_obeyed, one_line, shortened};
 pub use name::{
     AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, NameError, Region, RevisionId,
     TargetName, Version,

@@ -9,7 +9,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use thiserror::Error;
 
-use crate::domain::one_line;
+use crate::domain::{one_line, shortened};
 
 /// A cron expression of six fields, seconds first, that the scheduler is known to accept and that comes at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,9 @@ const LONGEST_SPREAD: Duration = Duration::from_mins(1);
 /// Where a time that comes is looked for: the parser looks day by day until the year 5000, which from today takes seconds
 /// where there is none. In the 28 years before that, each date comes on each day of the week.
 const FIRST_YEAR: i32 = 4972;
+
+/// Characters of the parser's reason that a message repeats; its own have some sixty.
+const SHOWN: usize = 100;
 
 /// Why a cron expression was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -67,7 +70,11 @@ impl FromStr for CronSchedule {
             .year(Year::Disallowed)
             .build()
             .parse(text)
-            .map_err(|error| CronError::Syntax(one_line(error.to_string().trim_end_matches('.'))))?;
+            .map_err(|error| {
+                // It may repeat the expression, which may be of any length.
+                let why = shortened(error.to_string().trim_end_matches('.'), SHOWN);
+                CronError::Syntax(one_line(&why))
+            })?;
         let first = some_time(&cron).ok_or(CronError::Never)?;
         let second = cron.find_next_occurrence(&first, false).ok();
         let period = second.and_then(|second| (second - first).to_std().ok());

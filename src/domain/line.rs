@@ -19,6 +19,15 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// Shortens a text to so many characters, and says so.
+pub fn shortened(text: &str, most: usize) -> String {
+    let mut shown: String = text.chars().take(most).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Returns whether terminals or editors do something at the character in place of showing it.
 pub fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -34,5 +43,11 @@ mod tests {
         assert_eq!(one_line(text), "a b \\u{1b}[2J\\u{202e}c d\\u{9b}e\\u{0}");
         assert_eq!(one_line("\u{2066}é"), "\\u{2066}é");
         assert_eq!(one_line("\n"), "");
+    }
+
+    #[test]
+    fn a_text_is_shortened_by_characters() {
+        assert_eq!(shortened("éé", 2), "éé");
+        assert_eq!(shortened("ééé", 2), "éé…");
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::line::shortened;
+
 /// Why a name was refused. The text says what is allowed instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{kind} {value:?} is not valid: {rule}")]
@@ -20,13 +22,9 @@ const SHOWN: usize = 80;
 
 impl NameError {
     fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
-        let mut shown: String = value.chars().take(SHOWN).collect();
-        if shown.len() < value.len() {
-            shown.push('…');
-        }
         Self {
             kind,
-            value: shown,
+            value: shortened(value, SHOWN),
             rule,
         }
     }

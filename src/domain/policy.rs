@@ -6,7 +6,7 @@ use std::str::FromStr;
 use globset::{Glob, GlobMatcher};
 use thiserror::Error;
 
-use super::line::one_line;
+use super::line::{one_line, shortened};
 use super::name::FunctionName;
 use super::time::Timestamp;
 
@@ -51,6 +51,12 @@ pub struct FunctionGlob {
     matcher: GlobMatcher,
 }
 
+/// Characters of a pattern that a message repeats.
+const SHOWN: usize = 40;
+
+/// Characters of the reason, of which the library's own have some fifty.
+const SHOWN_OF_REASON: usize = 60;
+
 /// A pattern that is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}: use *, ?, [a-z] or {{a,b}} over function names, such as \"checkout-*\"")]
@@ -81,8 +87,12 @@ impl FromStr for FunctionGlob {
                 matcher: glob.compile_matcher(),
             }),
             Ok(_) => Err(GlobError("an empty pattern".to_owned())),
-            // It repeats the pattern.
-            Err(error) => Err(GlobError(one_line(&error.to_string()))),
+            // Both may repeat the pattern, which may be of any length.
+            Err(error) => {
+                let (text, why) = (shortened(text, SHOWN), error.kind().to_string());
+                let why = shortened(&why, SHOWN_OF_REASON);
+                Err(GlobError(one_line(&format!("error parsing glob '{text}': {why}"))))
+            }
         }
     }
 }
@@ -138,6 +148,19 @@ impl fmt::Display for ChangeLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_of_any_length_is_refused_in_a_line_of_bounded_length() {
+        let error = format!("[{}", "\u{7f}".repeat(10_000))
+            .parse::<FunctionGlob>()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("error parsing glob '[\\u{7f}") && error.contains("unclosed"),
+            "{error}"
+        );
+        assert!(error.len() < 500, "{error}");
+    }
 
     #[test]
     fn observe_is_the_stricter_mode() {
