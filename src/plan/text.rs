@@ -10,6 +10,7 @@ use comfy_table::{Table, presets};
 use super::diff;
 use super::report::{FunctionReport, Report, State, StepReport, StepResult};
 use super::step::{Step, VersionRef};
+use super::withheld::Reason;
 use crate::domain::{Fault, FunctionVersion};
 use crate::drift::Drift;
 
@@ -46,12 +47,8 @@ impl Report {
         // What is said of a whole target need not be said of each of its functions.
         let failed =
             |function: &&FunctionReport| self.failed_targets.iter().any(|one| one.target == function.key.target);
-        parts.extend(
-            self.functions
-                .iter()
-                .filter(|one| !failed(one))
-                .filter_map(FunctionReport::details),
-        );
+        let told: Vec<_> = self.functions.iter().filter(|one| !failed(one)).collect();
+        parts.extend(told.iter().filter_map(|one| one.details()));
         if !self.faults.is_empty() {
             parts.push(faults_text(&self.faults));
         }
@@ -63,6 +60,9 @@ impl Report {
                 .collect();
             let heading = paint(BOLD, "Not named in Git, and left alone");
             parts.push(format!("{heading}\n{}\n", names.join("\n")));
+        }
+        if told.iter().any(|one| !one.withheld.is_empty()) {
+            parts.push(format!("What is withheld, and what releases it: {}\n", Reason::PAGE));
         }
         parts.join("\n")
     }

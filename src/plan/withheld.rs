@@ -4,9 +4,6 @@ use std::fmt;
 
 use crate::domain::{AliasName, ReadFailureKind, Timestamp, readable};
 
-/// Where people read what each reason means and what to do about it.
-const HELP: &str = "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md";
-
 /// Something that should perhaps be changed and must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withheld {
@@ -146,6 +143,9 @@ impl Reason {
         Self::AllocationFailed,
     ];
 
+    /// Where people read what each reason means and what to do about it.
+    pub const PAGE: &str = "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md";
+
     /// Returns the word for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -176,7 +176,7 @@ impl Reason {
 
     /// Returns the address of what docs/withheld.md says about it.
     pub fn help(self) -> String {
-        format!("{HELP}#{}", self.as_str().to_ascii_lowercase())
+        format!("{}#{}", Self::PAGE, self.as_str().to_ascii_lowercase())
     }
 
     /// Returns what would release it, in the words with which docs/withheld.md begins to tell it.
