@@ -1,6 +1,7 @@
 # The image of Pinfold: the binary, the libraries that it links, certificate authorities, and nothing else.
 #
 #   docker build -t pinfold .
+#   docker build -t pinfold --build-arg FEATURES=events,otlp .
 #
 # Nothing in here names an architecture: build it for amd64 on amd64, for arm64 on arm64 (or with
 # `docker buildx build --platform`, which takes an emulator where there is no such machine).
@@ -14,6 +15,9 @@ ENV LIBZ_SYS_STATIC=1 \
     CARGO_INCREMENTAL=0 \
     CARGO_TERM_COLOR=never
 
+# Features beside the default ones, such as `events,otlp`. They bring dependencies along, so that both layers go by them.
+ARG FEATURES=
+
 # The dependencies are a layer of their own, which only a change of Cargo.toml or Cargo.lock builds anew: an empty
 # program takes the place of ours. Downloads are kept between builds where the builder can do so.
 COPY Cargo.toml Cargo.lock ./
@@ -21,7 +25,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
-    && cargo build --locked --profile dist
+    && cargo build --locked --profile dist --features "${FEATURES}"
 
 # The commit, for pinfold_build_info; a change of it builds the program anew, and nothing else.
 ARG REVISION=unknown
@@ -31,7 +35,7 @@ COPY desired-state-example desired-state-example
 # Cargo goes by the time of files, and those of a checkout may be older than the empty program's.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     touch src/main.rs src/lib.rs \
-    && cargo build --locked --profile dist
+    && cargo build --locked --profile dist --features "${FEATURES}"
 
 # The root of the final image. The libraries are those that the dynamic linker says; the notes in status.d tell scanners
 # which Debian packages they are, as in other images without a package manager.

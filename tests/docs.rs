@@ -325,6 +325,46 @@ fn every_key_is_described() {
 }
 
 #[test]
+fn an_image_is_built_with_features_that_there_are() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let features: BTreeSet<&str> = section(&manifest, "[features]")
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = [").map(|(name, _)| name))
+        .collect();
+    let image = read(&root().join("Dockerfile"));
+    let with_features = "cargo build --locked --profile dist --features \"${FEATURES}\"";
+    assert_eq!(
+        image.matches("cargo build").count(),
+        image.matches(with_features).count()
+    );
+    let pages = pages().into_iter().chain([root().join("Dockerfile")]);
+    let mut named = BTreeSet::new();
+    for page in pages {
+        for said in read(&page).split("--build-arg FEATURES=").skip(1) {
+            let list: String = said
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == ',')
+                .collect();
+            named.extend(list.split(',').map(str::to_owned));
+        }
+    }
+    for name in &named {
+        assert!(features.contains(name.as_str()), "there is no feature {name:?}");
+    }
+    for name in features
+        .iter()
+        .filter(|name| !["default", "openpgp", "vendored-openssl"].contains(name))
+    {
+        assert!(
+            named.contains(*name),
+            "no page says how an image gets the feature {name}"
+        );
+    }
+}
+
+#[test]
 fn the_example_configurations_are_sound() {
     let examples = fenced(&read(&root().join("docs/configuration.md")), "yaml");
     assert!(examples.len() >= 2, "the examples are found");
