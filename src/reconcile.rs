@@ -21,6 +21,7 @@ mod patrol;
 #[cfg(test)]
 mod paused;
 mod progress;
+mod reading;
 mod resolve;
 mod since;
 mod status;
@@ -37,4 +38,5 @@ pub use notifications::{Audience, Notifications, Subscriber};
 pub use observe::Observer;
 pub use pass::{Freshness, PassPolicy, Scope};
 pub use progress::ProgressBoard;
+pub use reading::{ReadSoFar, Reading};
 pub use status::{Nudge, Status, StatusBoard};

@@ -43,7 +43,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, output: Output) -> Re
         report = engine.apply(&desired, &scope, &policy, &stop) => report,
         // Never ends before the pass does: it only tells it to stop.
         never = on_signal(&stop) => match never? {},
-        never = progress::show(engine.progress(), global, output) => never,
+        never = progress::show((engine.progress(), engine.reading()), global, output) => never,
     };
     let report = report.ok_or_else(|| Failure::error("interrupted before anything was done"))?;
     output.report(&report)

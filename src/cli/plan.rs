@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{Global, logging, setup};
+use super::{Global, logging, progress, setup};
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
@@ -44,8 +44,11 @@ async fn plan(args: &PlanArgs, global: &Global, output: Output) -> Result<Exit, 
     let source = setup::source(&config, args.source.as_deref())?;
     let engine = setup::plan_engine(&config).await?;
     let desired = setup::desired(&source, &engine).await?;
-    let report = engine
-        .plan(&desired, &setup::scope(global), &setup::policy(&config, None))
-        .await;
+    let (scope, policy) = (setup::scope(global), setup::policy(&config, None));
+    let report = tokio::select! {
+        biased;
+        report = engine.plan(&desired, &scope, &policy) => report,
+        never = progress::show((engine.progress(), engine.reading()), global, output) => never,
+    };
     output.report(&report)
 }

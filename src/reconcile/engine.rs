@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::observe::Observer;
 use super::pass::PassPolicy;
 use super::progress::ProgressBoard;
+use super::reading::Reading;
 use super::wave::FUNCTIONS_AT_ONCE;
 use crate::domain::{AccountId, DesiredState, FunctionKey, Target, TargetName};
 use crate::plan::{FactsByTarget, FunctionReport, Policy};
@@ -105,6 +106,11 @@ impl<L, A, C: Clock> Engine<L, A, C> {
     /// Returns how far the passes are that change something.
     pub fn progress(&self) -> &ProgressBoard {
         &self.progress
+    }
+
+    /// Returns how many functions were read so far.
+    pub fn reading(&self) -> &Reading {
+        &self.observer.reading
     }
 
     /// Returns whether a sweep of this fleet is made in layers.

@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 
 use super::contain::contained;
 use super::glance::Glance;
+use super::reading::Reading;
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
@@ -27,6 +28,8 @@ const READ_TRIES: usize = 3;
 /// is heard of a function it is as it was.
 pub struct Observer {
     pub(super) telemetry: Telemetry,
+    /// How many functions were read so far.
+    pub(super) reading: Reading,
     memory: Mutex<BTreeMap<FunctionKey, Memory>>,
     /// What each target listed last.
     listings: Mutex<BTreeMap<TargetName, Listing>>,
@@ -74,6 +77,7 @@ impl Observer {
     pub(super) fn new(telemetry: Telemetry) -> Self {
         Self {
             telemetry,
+            reading: Reading::default(),
             memory: Mutex::default(),
             listings: Mutex::default(),
         }
@@ -87,6 +91,7 @@ impl Observer {
         names: &[FunctionName],
         list: bool,
     ) -> TargetObservation {
+        let expected = self.reading.expect(names.len());
         let listed = if list {
             let listed = self.list(&target.name, lambda).await;
             listed.map(|listed| listed.into_iter().map(|function| function.name).collect())
@@ -101,6 +106,7 @@ impl Observer {
             let functions = names.iter().map(|name| (name.clone(), state.clone())).collect();
             return TargetObservation { functions, listed };
         }
+        let expected = &expected;
         let functions = futures::stream::iter(names)
             .map(|name| async move {
                 let key = FunctionKey {
@@ -108,7 +114,9 @@ impl Observer {
                     name: name.clone(),
                 };
                 let span = function_span(&key, Work::Observe);
-                (name.clone(), self.function(&key, lambda).instrument(span).await)
+                let state = self.function(&key, lambda).instrument(span).await;
+                expected.done();
+                (name.clone(), state)
             })
             .buffer_unordered(READS_AT_ONCE)
             .collect()

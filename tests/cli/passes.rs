@@ -1,6 +1,6 @@
 //! `plan` and `apply` end to end: against a sandbox in another process, with the desired state from Git or a folder.
 
-use crate::command::{Home, Outcome};
+use crate::command::{Home, Outcome, http};
 use crate::fleet::{CONFIG, Fleet, sha};
 
 fn plan(fleet: &Fleet, more: &[&str]) -> Outcome {
@@ -96,6 +96,36 @@ fn progress_is_shown_on_a_terminal_and_to_people_alone() {
         fleet.commit("api", if quiet.len() == 1 { "1.0.0" } else { "1.1.0" });
         let applied = fleet.home.run_on_a_terminal(&[&arguments, quiet].concat());
         assert_eq!((applied.code, applied.stderr.as_str()), (0, ""), "{quiet:?}");
+    }
+}
+
+#[test]
+fn a_plan_that_withholds_something_names_the_page_that_explains_it_once() {
+    let fleet = Fleet::new();
+    let page = "https://github.com/pinfold/pinfold/blob/main/docs/withheld.md";
+    let planned = plan(&fleet, &[]);
+    assert!(!planned.stdout.contains(page), "{planned:#?}");
+    fleet.commit("api", "9.9.9");
+    fleet.commit("worker", "9.9.9");
+    let planned = plan(&fleet, &[]);
+    let end = format!("\n\nWhat is withheld, and what releases it: {page}\n");
+    assert!(planned.stdout.ends_with(&end), "{planned:#?}");
+    assert_eq!(planned.stdout.matches(page).count(), 1, "{planned:#?}");
+}
+
+#[test]
+fn whoever_waits_for_a_plan_sees_how_many_functions_are_read() {
+    let fleet = Fleet::new();
+    // Reading one function takes so long that there is something to show.
+    let fault = r#"{"operation": "GetFunction", "resource": "worker", "effect": {"kind": "delay", "ms": 1000}}"#;
+    for command in ["plan", "apply"] {
+        assert_eq!(http("POST", &format!("{}/_sandbox/faults", fleet.url), fault).0, 200);
+        let done = fleet.home.run_on_a_terminal(&[command, "--config", CONFIG]);
+        assert!(done.stderr.contains("1 of 2 functions read"), "{done:#?}");
+        let rest = done.stderr.trim_end().rsplit('\r').next().unwrap();
+        assert!(!rest.contains("functions"), "nothing of it is left: {rest:?}");
+        let elsewhere = fleet.home.run(&[command, "--config", CONFIG]);
+        assert_eq!(elsewhere.stderr, "", "{command}");
     }
 }
 
