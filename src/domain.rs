@@ -8,6 +8,7 @@ mod address;
 mod artifact;
 mod desired;
 mod endpoint;
+mod few;
 mod github;
 mod line;
 mod name;
@@ -31,6 +32,7 @@ pub use desired::{
     DesiredArtifact, DesiredFunction, DesiredState, Fault, FaultReason, FaultyFunction, Target, TargetFailure,
 };
 pub use endpoint::{EndpointUrl, EndpointUrlError};
+pub use few::few;
 pub use github::{GithubApp, GithubAppId, GithubAppIdError};
 pub use line::{is_obeyed, one_line, shortened};
 pub use name::{

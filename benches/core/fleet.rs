@@ -7,7 +7,7 @@ use pinfold::domain::{
     ChangeLimit, CodeSettings, CodeSha256, ConfigDigest, DeployWindows, DesiredArtifact, DesiredFunction, DesiredState,
     FunctionKey, FunctionVersion, LatestCode, Mode, ObservedAlias, ObservedFunction, ObservedState, PackageKind,
     Publication, PublishedVersion, Routing, S3Location, Target, TargetName, UpdateStatus, VerifiedObject, Version,
-    VersionState,
+    VersionState, few,
 };
 use pinfold::plan::{ArtifactFacts, FactsByTarget, Observations, Plan, Policy, Report, plan};
 use sha2::{Digest as _, Sha256};
@@ -64,7 +64,7 @@ fn desired(function: usize) -> DesiredFunction {
     DesiredFunction {
         file: format!("{TARGET}/{}.yaml", name(function)),
         code: artifact.clone(),
-        aliases: [("live".parse().unwrap(), artifact)].into(),
+        aliases: few([("live".parse().unwrap(), artifact)]),
         mode: Mode::Reconcile,
         suspend: None,
     }
@@ -96,16 +96,15 @@ fn observed(function: usize) -> ObservedFunction {
             settings: CodeSettings::default(),
             config: Some(ConfigDigest([0; 32])),
         },
-        aliases: [(
+        aliases: few([(
             "live".parse().unwrap(),
             ObservedAlias {
                 version: FunctionVersion::Number(current),
                 revision: format!("alias-{function}").parse().unwrap(),
                 routing: Routing::new(),
             },
-        )]
-        .into(),
-        versions,
+        )]),
+        versions: few(versions),
         allocations: BTreeMap::new(),
     }
 }
@@ -146,7 +145,7 @@ impl Fleet {
     pub(crate) fn unpinned(mut self) -> Self {
         let mut facts = ArtifactFacts::new();
         for function in self.desired.functions.values_mut() {
-            for artifact in std::iter::once(&mut function.code).chain(function.aliases.values_mut()) {
+            for artifact in std::iter::once(&mut function.code).chain(function.aliases.iter_mut().map(|(_, own)| own)) {
                 if let Some(sha256) = artifact.pin.take() {
                     let object = VerifiedObject {
                         location: artifact.location.clone(),

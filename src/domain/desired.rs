@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::artifact::S3Location;
 use super::name::{AccountId, AliasName, ArtifactVersion, CommitId, FunctionKey, FunctionName, Region, TargetName};
 use super::policy::{FunctionGlob, Mode, Suspension};
@@ -48,7 +50,7 @@ pub struct DesiredFunction {
     /// What `$LATEST` holds.
     pub code: DesiredArtifact,
     /// What each alias runs. Aliases that Git does not name are left alone.
-    pub aliases: BTreeMap<AliasName, DesiredArtifact>,
+    pub aliases: LiteMap<AliasName, DesiredArtifact>,
     /// Whether drift is corrected, as far as the manifest has a say.
     pub mode: Mode,
     /// Set while nothing of this function may be written.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::line::shortened;
@@ -35,7 +36,7 @@ macro_rules! checked_string {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Returns the text.
@@ -50,7 +51,7 @@ macro_rules! checked_string {
             fn from_str(value: &str) -> Result<Self, NameError> {
                 let check: fn(&str) -> bool = $check;
                 if check(value) {
-                    Ok(Self(value.to_owned()))
+                    Ok(Self(value.into()))
                 } else {
                     Err(NameError::new($kind, value, $rule))
                 }

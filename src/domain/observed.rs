@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::name::{AccountId, AliasName, RevisionId, Version};
 use super::publication::Publication;
 use super::sha256::CodeSha256;
@@ -47,9 +49,9 @@ pub struct ObservedFunction {
     /// `$LATEST`.
     pub latest: LatestCode,
     /// Every alias.
-    pub aliases: BTreeMap<AliasName, ObservedAlias>,
+    pub aliases: LiteMap<AliasName, ObservedAlias>,
     /// Every published version.
-    pub versions: BTreeMap<Version, PublishedVersion>,
+    pub versions: LiteMap<Version, PublishedVersion>,
     /// Where the provisioned concurrency of aliases stands, as far as it was asked.
     pub allocations: BTreeMap<AliasName, Allocation>,
 }
@@ -91,7 +93,7 @@ impl ObservedFunction {
     /// published last for as long as neither code nor configuration was updated since, which no reply tells. An update
     /// with the very same code counts as one.
     pub fn republishes_inactive(&self) -> bool {
-        let Some((_, newest)) = self.versions.last_key_value() else {
+        let Some((_, newest)) = self.versions.last() else {
             return false;
         };
         let same_config =
@@ -253,4 +255,4 @@ impl fmt::Display for FunctionVersion {
 pub struct Weight(pub f64);
 
 /// The weights of an alias; empty where all calls go to the primary version.
-pub type Routing = BTreeMap<Version, Weight>;
+pub type Routing = LiteMap<Version, Weight>;

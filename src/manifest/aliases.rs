@@ -1,6 +1,6 @@
 //! The `aliases` of a manifest, and what each alias has from its function. Fills no template and asks no target.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::fields::{Reader, inside};
 use super::file::{self, Written};
@@ -49,8 +49,8 @@ impl Alias {
 }
 
 /// Reads `aliases`.
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<AliasName, Alias> {
-    let mut aliases = BTreeMap::new();
+pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> LiteMap<AliasName, Alias> {
+    let mut aliases = LiteMap::new();
     if node.value == Value::Null {
         // Nothing here could mean "none" or "as in defaults.yaml", and the two run different code.
         reader.note(
@@ -59,7 +59,9 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<AliasName, 
         );
         return aliases;
     }
-    for (key, text, value) in reader.pairs("aliases", node) {
+    let pairs = reader.pairs("aliases", node);
+    aliases.reserve(pairs.len());
+    for (key, text, value) in pairs {
         match text.parse::<AliasName>() {
             Ok(name) => {
                 let alias = alias(reader, &inside("aliases", text), value);

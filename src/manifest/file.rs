@@ -1,6 +1,6 @@
 //! One file's bytes to one checked manifest, or to its flaws. Knows nothing of folders, targets and other files.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::aliases::{self, Alias};
 use super::claim;
@@ -69,7 +69,7 @@ pub(super) struct FunctionFile {
 #[derive(Debug, Default)]
 pub(super) struct Shareable {
     pub(super) artifact: Option<Written>,
-    pub(super) aliases: Option<BTreeMap<AliasName, Alias>>,
+    pub(super) aliases: Option<LiteMap<AliasName, Alias>>,
     pub(super) mode: Option<Mode>,
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::aliases::{Alias, Wish};
 use super::file::{Content, FunctionFile, Parsed, Shareable, Written};
 use super::flaw::{Flaw, Place, shown};
@@ -95,7 +97,7 @@ fn first_flaw(path: &str, parsed: &Parsed) -> String {
 #[derive(Clone, Copy, Default)]
 struct Shared<'a> {
     artifact: Option<(&'a str, &'a Written)>,
-    aliases: Option<(&'a str, &'a BTreeMap<AliasName, Alias>)>,
+    aliases: Option<(&'a str, &'a LiteMap<AliasName, Alias>)>,
     mode: Option<Mode>,
     broken: Option<&'a str>,
 }
@@ -269,8 +271,9 @@ impl<'a> Filling<'a, '_> {
             object_version: self.file.object_version.as_deref(),
         };
         let code = self.artifact(artifact, wish);
-        let mut aliases = BTreeMap::new();
+        let mut aliases = LiteMap::new();
         if let Some((file, named)) = says.aliases {
+            aliases.reserve(named.len());
             for (name, alias) in named {
                 let artifact = alias.artifact.as_ref().map_or(artifact, |own| (file, own));
                 if let Some(filled) = self.artifact(artifact, alias.over(wish)) {

@@ -11,7 +11,10 @@ mod yaml;
 use std::collections::BTreeMap;
 
 use super::{Cache, load, wanted};
-use crate::domain::{BlobId, DesiredFunction, DesiredState, EntryKind, FunctionKey, SourceEntry, SourceTree, Target};
+use crate::domain::{
+    BlobId, DesiredArtifact, DesiredFunction, DesiredState, EntryKind, FunctionKey, Mode, S3Location, SourceEntry,
+    SourceTree, Target, few,
+};
 
 /// A manifest with nothing that is not needed.
 pub(super) const PLAIN: &str = "\
@@ -160,28 +163,22 @@ fn nothing_says_nothing() {
 #[test]
 fn a_plain_manifest_is_read() {
     let state = one(PLAIN);
-    insta::assert_debug_snapshot!(state.functions, @r#"
-    {
-        FunctionKey {
-            target: "prod",
-            name: "api",
-        }: DesiredFunction {
-            file: "prod/api.yaml",
-            code: DesiredArtifact {
-                version: "1.5.0",
-                pin: None,
-                location: S3Location {
-                    bucket: "acme-artifacts",
-                    key: "api/1.5.0.zip",
-                    object_version: None,
-                },
+    let expected = DesiredFunction {
+        file: "prod/api.yaml".to_owned(),
+        code: DesiredArtifact {
+            version: "1.5.0".parse().unwrap(),
+            pin: None,
+            location: S3Location {
+                bucket: "acme-artifacts".to_owned(),
+                key: "api/1.5.0.zip".to_owned(),
+                object_version: None,
             },
-            aliases: {},
-            mode: Reconcile,
-            suspend: None,
         },
-    }
-    "#);
+        aliases: few([]),
+        mode: Mode::Reconcile,
+        suspend: None,
+    };
+    assert_eq!(state.functions, [(key("prod", "api"), expected)].into());
     assert_eq!((state.faults.len(), state.faulty.len(), state.files), (0, 0, 1));
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration};
+use litemap::LiteMap;
 
 use super::event::Event;
 use super::*;
@@ -53,8 +54,8 @@ fn function(name: &str, state: State, tag: u8) -> FunctionReport {
         live: Some(Live {
             account: None,
             latest: Some(hash(tag)),
-            aliases: [(live(), serving)].into(),
-            known: [(hash(tag), format!("1.{tag}.0").parse().unwrap())].into(),
+            aliases: LiteMap::from_iter([(live(), serving)]),
+            known: LiteMap::from_iter([(hash(tag), format!("1.{tag}.0").parse().unwrap())]),
         }),
         aliases: vec![live()],
     }

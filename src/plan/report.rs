@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::step::Step;
 use super::withheld::Withheld;
 use super::{FunctionPlan, Plan};
 use crate::domain::{
     AccountId, AliasName, ArtifactVersion, CodeSha256, CommitId, DesiredFunction, DesiredState, Fault, FunctionGlob,
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, Region, Target, TargetFailure,
-    TargetName, Version,
+    TargetName, Version, few,
 };
 use crate::drift::Drift;
 
@@ -135,36 +137,33 @@ pub struct Live {
     /// The hash of `$LATEST`.
     pub latest: Option<CodeSha256>,
     /// Every alias that it has.
-    pub aliases: BTreeMap<AliasName, Serving>,
+    pub aliases: LiteMap<AliasName, Serving>,
     /// Which artifact version a hash that it serves is, where Pinfold published it.
-    pub known: BTreeMap<CodeSha256, ArtifactVersion>,
+    pub known: LiteMap<CodeSha256, ArtifactVersion>,
 }
 
 impl Live {
     fn of(observed: &ObservedFunction) -> Self {
-        let aliases: BTreeMap<_, _> = observed
-            .aliases
-            .iter()
-            .map(|(name, alias)| {
-                let serving = Serving {
-                    version: alias.version,
-                    sha256: observed.sha256_of(alias.version),
-                };
-                (name.clone(), serving)
-            })
-            .collect();
+        let aliases = few(observed.aliases.iter().map(|(name, alias)| {
+            let serving = Serving {
+                version: alias.version,
+                sha256: observed.sha256_of(alias.version),
+            };
+            (name.clone(), serving)
+        }));
         let latest = observed.latest.sha256;
         let served = |sha256| {
             let sha256 = Some(sha256);
             sha256 == latest || aliases.values().any(|serving| serving.sha256 == sha256)
         };
-        let known = observed
+        let publications = observed
             .versions
             .values()
-            .filter_map(|version| version.publication.as_ref())
+            .filter_map(|version| version.publication.as_ref());
+        let known = publications
             .filter(|publication| served(publication.sha256))
-            .map(|publication| (publication.sha256, publication.version.clone()))
-            .collect();
+            .map(|publication| (publication.sha256, publication.version.clone()));
+        let known = few(known);
         Self {
             account: observed.account.clone(),
             latest,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::*;
 use crate::domain::{
     AliasName, ArtifactFailure, ArtifactFailureKind, CodeSettings, CodeSha256, ConfigDigest, DesiredArtifact,
@@ -79,7 +81,7 @@ fn at(version: u64) -> ObservedAlias {
     ObservedAlias {
         version: FunctionVersion::Number(number(version)),
         revision: format!("alias-{version}").parse().unwrap(),
-        routing: BTreeMap::new(),
+        routing: LiteMap::new(),
     }
 }
 
@@ -89,7 +91,7 @@ impl World {
             desired: DesiredFunction {
                 file: "prod/f.yaml".into(),
                 code: artifact("1.0.0"),
-                aliases: [(alias("live"), artifact("1.0.0"))].into(),
+                aliases: LiteMap::from_iter([(alias("live"), artifact("1.0.0"))]),
                 mode: Mode::Reconcile,
                 suspend: None,
             },
@@ -106,8 +108,8 @@ impl World {
                     },
                     config: Some(CONFIG),
                 },
-                aliases: [(alias("live"), at(1))].into(),
-                versions: [(number(1), published("1.0.0"))].into(),
+                aliases: LiteMap::from_iter([(alias("live"), at(1))]),
+                versions: LiteMap::from_iter([(number(1), published("1.0.0"))]),
                 allocations: BTreeMap::new(),
             })),
             facts: BTreeMap::new(),
@@ -466,7 +468,7 @@ fn aliases_of_one_hash_share_one_publication() {
 fn no_other_code_is_published_where_the_functions_own_could_not_follow() {
     let world = World::settled().absent("1.0.0").stored("2.0.0-rc.1").desire(|desired| {
         desired.code = pinned("1.0.0");
-        desired.aliases = [(alias("beta"), artifact("2.0.0-rc.1"))].into();
+        desired.aliases = LiteMap::from_iter([(alias("beta"), artifact("2.0.0-rc.1"))]);
     });
     assert_eq!(summary(&world.plan()), ["Withheld", "beta ArtifactNotFound"]);
 }
@@ -597,7 +599,7 @@ fn s3_is_not_asked_where_pinfolds_own_publication_vouches() {
 fn the_functions_own_object_is_seen_before_another_alias_displaces_it() {
     let mut world = World::settled().desire(|desired| {
         desired.code = pinned("1.0.0");
-        desired.aliases = [(alias("beta"), artifact("2.0.0"))].into();
+        desired.aliases = LiteMap::from_iter([(alias("beta"), artifact("2.0.0"))]);
     });
     world.facts.clear();
     assert_eq!(world.lookups(), ["f/2.0.0.zip"]);

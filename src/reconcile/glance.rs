@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::observe::{Depth, Observer};
 use crate::domain::{
     AliasName, FunctionKey, FunctionVersion, ObservedAlias, ObservedFunction, ObservedState, PublishedVersion,
@@ -87,8 +89,8 @@ impl Observer {
         let mut found = ObservedFunction {
             account: snapshot.account,
             latest: snapshot.latest,
-            aliases: BTreeMap::new(),
-            versions: BTreeMap::new(),
+            aliases: LiteMap::with_capacity(aliases.len()),
+            versions: LiteMap::with_capacity(aliases.len()),
             allocations: BTreeMap::new(),
         };
         for alias in aliases {

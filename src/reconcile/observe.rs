@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use litemap::LiteMap;
 use tracing::Instrument as _;
 
 use super::contain::contained;
@@ -12,7 +13,7 @@ use super::glance::Glance;
 use super::reading::Reading;
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
-    ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState,
+    ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState, few,
 };
 use crate::ports::{LambdaRead, ListedFunction, PortError, PortErrorKind};
 use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
@@ -193,10 +194,10 @@ impl Observer {
         let Some(snapshot) = lambda.function(&key.name).await? else {
             return Ok(Some(ObservedState::Missing));
         };
-        let aliases: BTreeMap<_, _> = match lambda.aliases(&key.name).await {
+        let aliases = match lambda.aliases(&key.name).await {
             // It was there a moment ago.
             Err(error) if error.kind == PortErrorKind::NotFound => return Ok(None),
-            aliases => aliases?.into_iter().collect(),
+            aliases => few(aliases?),
         };
         let needed = || {
             aliases.values().filter_map(|alias| match alias.version {
@@ -204,7 +205,7 @@ impl Observer {
                 FunctionVersion::Latest => None,
             })
         };
-        let covers = |latest: &RevisionId, versions: &BTreeMap<Version, PublishedVersion>| {
+        let covers = |latest: &RevisionId, versions: &LiteMap<Version, PublishedVersion>| {
             *latest == snapshot.latest.revision && needed().all(|number| versions.contains_key(&number))
         };
         let mut latest = snapshot.latest.clone();
@@ -219,7 +220,7 @@ impl Observer {
                 Err(error) if error.kind == PortErrorKind::NotFound => return Ok(None),
                 list => list?,
             };
-            let versions: BTreeMap<_, _> = list.versions.into_iter().collect();
+            let versions = few(list.versions);
             if !covers(&list.latest_revision, &versions) {
                 return Ok(None);
             }

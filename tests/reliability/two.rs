@@ -197,7 +197,7 @@ fn one_that_is_a_commit_behind_is_overruled_once_it_catches_up() {
             // The commit before: everything at 1.0.0.
             let old = artifact(key.name.as_str(), "1.0.0");
             function.code = old.clone();
-            function.aliases.values_mut().for_each(|alias| *alias = old.clone());
+            function.aliases.iter_mut().for_each(|(_, own)| *own = old.clone());
         }
         for seed in 0..8 {
             let case = format!("{name} with seed {seed}");

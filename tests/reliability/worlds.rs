@@ -8,7 +8,7 @@ use pinfold::domain::{
     AliasName, Allocation, ArtifactFailure, ArtifactFailureKind, CodeSha256, ConfigDigest, DesiredArtifact,
     DesiredFunction, FunctionVersion, Mode, ObservedState, PackageKind, Publication, PublishedVersion, ReadFailure,
     ReadFailureKind, Resolution, Routing, S3Location, Suspension, Timestamp, UpdateStatus, VerifiedObject, Version,
-    VersionState, Weight,
+    VersionState, Weight, few,
 };
 use pinfold::plan::ArtifactFacts;
 
@@ -130,7 +130,7 @@ fn desired(choices: &mut Choices<'_>) -> DesiredFunction {
     DesiredFunction {
         file: "prod/f.yaml".to_owned(),
         code: artifact(choices),
-        aliases: aliases(choices, artifact),
+        aliases: few(aliases(choices, artifact)),
         mode: choices.among(&[(8, Mode::Reconcile), (1, Mode::Observe)]),
         suspend: suspend.map(|until| Suspension {
             reason: "an incident".to_owned(),
@@ -272,7 +272,7 @@ pub(crate) fn honest(mut desired: DesiredFunction) -> (DesiredFunction, Store) {
             (location(number), Ok(object))
         })
         .collect();
-    for artifact in std::iter::once(&mut desired.code).chain(desired.aliases.values_mut()) {
+    for artifact in std::iter::once(&mut desired.code).chain(desired.aliases.iter_mut().map(|(_, own)| own)) {
         let stored = store[&artifact.location].as_ref().map(|object| object.sha256);
         artifact.pin = artifact.pin.and(stored.ok());
     }

@@ -1,11 +1,11 @@
 //! Weights that Git does not name: cleared, or left alone where they are Lambda's own.
 
 use super::*;
-use crate::domain::{Allocation, Weight};
+use crate::domain::{Allocation, Weight, few};
 
 /// Gives `live`, which points at version 1, a weight for version 2, and says where its allocation stands.
 fn weigh(live: &mut ObservedFunction, weight: f64, allocation: impl Into<Option<Allocation>>) {
-    live.aliases.get_mut(&alias("live")).unwrap().routing = [(number(2), Weight(weight))].into();
+    live.aliases.get_mut(&alias("live")).unwrap().routing = few([(number(2), Weight(weight))]);
     let told = allocation.into().map(|one| (alias("live"), one));
     live.allocations = told.into_iter().collect();
 }
