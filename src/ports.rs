@@ -52,6 +52,15 @@ pub struct ListedFunction {
     pub revision: Option<RevisionId>,
 }
 
+/// Some functions as ListFunctions shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FunctionPage {
+    /// The functions.
+    pub functions: Vec<ListedFunction>,
+    /// What to ask for the next page with; `None` where this is the last.
+    pub next: Option<String>,
+}
+
 /// One function as GetFunction shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSnapshot {
@@ -96,8 +105,8 @@ pub enum Qualifier {
 
 /// Reading Lambda in one account and Region. Waits for its share of the rate limits by itself.
 pub trait LambdaRead: Send + Sync {
-    /// Lists all functions.
-    fn list_functions(&self) -> impl Future<Output = Result<Vec<ListedFunction>, PortError>> + Send;
+    /// Lists functions, a page at a time: the first without a marker, each further one with that of the page before.
+    fn list_functions(&self, marker: Option<&str>) -> impl Future<Output = Result<FunctionPage, PortError>> + Send;
 
     /// Reads `$LATEST` of a function; `None` where Lambda says that the function does not exist.
     fn function(&self, name: &FunctionName)

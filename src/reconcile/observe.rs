@@ -15,7 +15,7 @@ use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState, few,
 };
-use crate::ports::{LambdaRead, ListedFunction, PortError, PortErrorKind};
+use crate::ports::{FunctionPage, LambdaRead, PortError, PortErrorKind};
 use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
@@ -94,8 +94,7 @@ impl Observer {
     ) -> TargetObservation {
         let expected = self.reading.expect(names.len());
         let listed = if list {
-            let listed = self.list(&target.name, lambda).await;
-            listed.map(|listed| listed.into_iter().map(|function| function.name).collect())
+            self.names(&target.name, lambda).await
         } else {
             Ok(Vec::new())
         };
@@ -125,16 +124,31 @@ impl Observer {
         TargetObservation { functions, listed }
     }
 
-    /// Lists the functions of a target. A panic in that is a failure to list them, and no more. Boxed: a pass holds a future
-    /// in a future, and so on, deeper than the compiler looks.
-    pub(super) fn list<'a, L: LambdaRead>(
+    /// Lists the names of all functions of a target.
+    async fn names<L: LambdaRead>(&self, target: &TargetName, lambda: &L) -> Listing {
+        let (mut names, mut marker) = (Vec::new(), None);
+        loop {
+            let page = self.page(target, lambda, marker).await?;
+            names.extend(page.functions.into_iter().map(|function| function.name));
+            if page.next.is_none() {
+                return Ok(names);
+            }
+            marker = page.next;
+        }
+    }
+
+    /// Lists a page of the functions of a target. A panic in that is a failure to list them, and no more. Boxed: a pass holds
+    /// a future in a future, and so on, deeper than the compiler looks.
+    pub(super) fn page<'a, L: LambdaRead>(
         &'a self,
         target: &'a TargetName,
         lambda: &'a L,
-    ) -> BoxFuture<'a, Result<Vec<ListedFunction>, PortError>> {
-        let listing = contained(&self.telemetry, None, lambda.list_functions());
+        marker: Option<String>,
+    ) -> BoxFuture<'a, Result<FunctionPage, PortError>> {
         Box::pin(async move {
-            listing.await.unwrap_or_else(|message| {
+            let listing = lambda.list_functions(marker.as_deref());
+            let page = contained(&self.telemetry, None, listing).await;
+            page.unwrap_or_else(|message| {
                 let operation = format!("list the functions of target {target}");
                 Err(PortError::new(PortErrorKind::Unknown, operation, message))
             })

@@ -14,7 +14,7 @@ use super::engine::{Engine, TargetPorts};
 use super::glance::Glance;
 use super::observe::is_out_of_reach;
 use crate::domain::{AliasName, DesiredState, FunctionKey, FunctionName, ObservedState, TargetName, UpdateStatus};
-use crate::ports::{Clock, LambdaRead, Priority};
+use crate::ports::{Clock, FunctionPage, LambdaRead, PortError, Priority};
 
 /// Looks side by side with GetFunction: at the default limits 40 calls a second at some 0.3 s each keep 12 of them busy.
 const GLANCES_AT_ONCE: usize = 16;
@@ -61,12 +61,33 @@ pub(super) struct Patrol {
 /// What this sweep has looked at in one target.
 #[derive(Default)]
 struct Beat {
-    /// Whether the list of functions was asked for, and came.
-    listed: Option<bool>,
+    list: List,
     /// Functions of which `$LATEST` and what the aliases run is known.
     versions: BTreeSet<FunctionName>,
     /// Functions of which the weights are known.
     weights: BTreeSet<FunctionName>,
+}
+
+/// How far the list of functions is.
+enum List {
+    /// These are on the pages that came, and the next has this marker.
+    Begun {
+        names: Vec<FunctionName>,
+        next: Option<String>,
+    },
+    /// All pages came.
+    Complete,
+    /// A page could not be had.
+    Broken,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self::Begun {
+            names: Vec::new(),
+            next: None,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -181,9 +202,6 @@ impl Patrol {
             finds: &self.finds,
             sweep: self.sweep,
         };
-        if lock(beat).listed.is_none() {
-            walk.list().await;
-        }
         match self.stage {
             Stage::Versions => walk.versions().await,
             Stage::Weights => walk.weights().await,
@@ -207,68 +225,146 @@ struct Walk<'a, L, A, C> {
 }
 
 impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
-    /// Asks for the list of functions, and notes which are not as they were.
-    async fn list(&self) {
+    /// Looks at every function once. What brings the first page of the list of functions brings the others too: they come
+    /// while functions are looked at.
+    async fn versions(&self) {
+        self.list_page().await;
+        let pages = async { while self.list_page().await {} };
+        join(pages, self.look()).await;
+        // At those that were taken to be listed, where the list broke off.
+        self.look().await;
+    }
+
+    /// Asks for the next page of the list, and notes which functions are not as they were. Returns whether there is more.
+    async fn list_page(&self) -> bool {
+        let marker = match &lock(self.beat).list {
+            List::Begun { next, .. } => next.clone(),
+            List::Complete | List::Broken => return false,
+        };
         let (observer, target) = (&self.engine.observer, &self.ports.target.name);
-        let listed = observer.list(target, &self.ports.lambda).await;
-        match &listed {
-            Ok(listed) => {
-                let guards: BTreeMap<_, _> = listed.iter().map(|one| (&one.name, &one.revision)).collect();
-                for key in self.functions.keys().copied() {
-                    let differs = match observer.remembered(key) {
-                        Some(ObservedState::Found(known)) => {
-                            let guard = guards.get(&key.name).and_then(|guard| guard.as_ref());
-                            guard != Some(&known.latest.revision) || known.latest.update != UpdateStatus::Successful
-                        }
-                        Some(ObservedState::Missing) => guards.contains_key(&key.name),
-                        Some(ObservedState::Unreadable(_)) | None => false,
-                    };
-                    if differs {
-                        self.differs(key);
-                        lock(self.beat).versions.insert(key.name.clone());
-                    }
-                }
+        match observer.page(target, &self.ports.lambda, marker).await {
+            Ok(page) => self.take_page(page),
+            Err(error) => {
+                self.break_off(error);
+                false
             }
-            Err(error) if is_out_of_reach(error) => {
-                // Nothing else would come back either.
-                let mut beat = lock(self.beat);
-                for key in self.functions.keys().copied() {
-                    observer.lose_sight_of(key, error);
-                    beat.versions.insert(key.name.clone());
-                    beat.weights.insert(key.name.clone());
-                }
-            }
-            Err(_) => {}
         }
-        lock(self.beat).listed = Some(listed.is_ok());
-        let names = listed.map(|listed| listed.into_iter().map(|one| one.name).collect());
-        observer.keep_listing(target, names);
+    }
+
+    fn take_page(&self, page: FunctionPage) -> bool {
+        let observer = &self.engine.observer;
+        for listed in &page.functions {
+            let Some(key) = self.key(&listed.name) else { continue };
+            let differs = match observer.remembered(key) {
+                Some(ObservedState::Found(known)) => {
+                    listed.revision.as_ref() != Some(&known.latest.revision)
+                        || known.latest.update != UpdateStatus::Successful
+                }
+                Some(ObservedState::Missing) => true,
+                Some(ObservedState::Unreadable(_)) | None => false,
+            };
+            if differs {
+                self.list_tells(key);
+            }
+        }
+        let mut beat = lock(self.beat);
+        let List::Begun { names, next } = &mut beat.list else {
+            return false;
+        };
+        names.extend(page.functions.into_iter().map(|listed| listed.name));
+        *next = page.next;
+        if next.is_some() {
+            return true;
+        }
+        let names = std::mem::take(names);
+        beat.list = List::Complete;
+        drop(beat);
+        self.miss(&names.iter().collect());
+        observer.keep_listing(&self.ports.target.name, Ok(names));
+        false
+    }
+
+    /// Notes which functions are not there any more.
+    fn miss(&self, listed: &BTreeSet<&FunctionName>) {
+        for key in self.functions.keys().copied() {
+            let gone = !listed.contains(&key.name);
+            if gone && matches!(self.engine.observer.remembered(key), Some(ObservedState::Found(_))) {
+                self.list_tells(key);
+            }
+        }
+    }
+
+    /// Goes on without the rest of the list.
+    fn break_off(&self, error: PortError) {
+        let observer = &self.engine.observer;
+        let mut beat = lock(self.beat);
+        beat.list = List::Broken;
+        if is_out_of_reach(&error) {
+            // Nothing else would come back either.
+            for key in self.functions.keys().copied() {
+                if beat.versions.insert(key.name.clone()) {
+                    observer.lose_sight_of(key, &error);
+                }
+                beat.weights.insert(key.name.clone());
+            }
+        } else {
+            // Of these only what the aliases run was looked at.
+            let is_remembered =
+                |name: &FunctionName| self.key(name).is_some_and(|key| observer.remembered(key).is_some());
+            beat.versions.retain(|name| !is_remembered(name));
+        }
+        observer.keep_listing(&self.ports.target.name, Err(error));
+    }
+
+    /// Notes that a function is not as it was, so that nobody need look.
+    fn list_tells(&self, key: &FunctionKey) {
+        self.differs(key);
+        lock(self.beat).versions.insert(key.name.clone());
+    }
+
+    /// Returns the function of this name, if Git names it.
+    fn key(&self, name: &FunctionName) -> Option<&FunctionKey> {
+        let key = FunctionKey {
+            target: self.ports.target.name.clone(),
+            name: name.clone(),
+        };
+        self.functions.get_key_value(&key).map(|(key, _)| *key)
     }
 
     /// Looks at what the aliases run. GetFunction begins with those whose weights were read last, ListAliases, which tells
     /// the versions too, with those whose weights have waited longest; where they meet, all are known.
-    async fn versions(&self) {
+    async fn look(&self) {
         let left = Mutex::new(self.left(|beat| &beat.versions));
         let glances = (0..GLANCES_AT_ONCE).map(|_| async {
             loop {
                 let Some(key) = lock(&left).pop_back() else { return };
-                self.glance(key).await;
+                // The list may have told of it meanwhile.
+                if !lock(self.beat).versions.contains(&key.name) {
+                    self.glance(key).await;
+                }
             }
         });
-        join(join_all(glances), self.weigh_all(&left)).await;
+        join(join_all(glances), self.weigh_all(&left, |beat| &beat.versions)).await;
     }
 
     /// Reads the weights of those whose weights were not read in this sweep yet.
     async fn weights(&self) {
-        self.weigh_all(&Mutex::new(self.left(|beat| &beat.weights))).await;
+        let left = Mutex::new(self.left(|beat| &beat.weights));
+        self.weigh_all(&left, |beat| &beat.weights).await;
     }
 
-    /// Reads the weights of those that are left, from the front.
-    async fn weigh_all(&self, left: &Mutex<VecDeque<&FunctionKey>>) {
+    /// Reads the weights of those that are left and that nobody has seen meanwhile, from the front.
+    async fn weigh_all(
+        &self,
+        left: &Mutex<VecDeque<&FunctionKey>>,
+        seen: impl Fn(&Beat) -> &BTreeSet<FunctionName> + Copy,
+    ) {
         let weighings = (0..WEIGHINGS_AT_ONCE).map(|_| async {
             loop {
                 let Some(key) = lock(left).pop_front() else { return };
-                self.weigh(key).await;
+                if !seen(&lock(self.beat)).contains(&key.name) {
+                    self.weigh(key).await;
+                }
             }
         });
         join_all(weighings).await;
@@ -289,11 +385,15 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
 
     async fn glance(&self, key: &FunctionKey) {
         let observer = &self.engine.observer;
+        let is_listed = || !matches!(lock(self.beat).list, List::Broken);
         if !self.engine.is_in_hand(key) {
             let aliases = self.functions.get(key).map(Vec::as_slice).unwrap_or_default();
-            let listed = lock(self.beat).listed == Some(true);
+            let listed = is_listed();
             if observer.glance(key, aliases, listed, &self.ports.lambda).await == Glance::Differs {
                 self.differs(key);
+            } else if listed && !is_listed() {
+                // The list broke off meanwhile, and nobody has looked at `$LATEST`.
+                return;
             }
         }
         lock(self.beat).versions.insert(key.name.clone());

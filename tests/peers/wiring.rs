@@ -15,8 +15,7 @@ use pinfold::domain::{
     Timestamp, VerifiedObject, Version,
 };
 use pinfold::ports::{
-    Clock, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, Qualifier, VersionList,
-    VersionSnapshot,
+    Clock, FunctionPage, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, Qualifier, VersionList, VersionSnapshot,
 };
 use pinfold::reconcile::{Engine, TargetPorts};
 use pinfold::telemetry::Telemetry;
@@ -117,8 +116,8 @@ pub(crate) struct Meddled {
 }
 
 impl LambdaRead for Meddled {
-    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
-        self.inner.list_functions().await
+    async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionPage, PortError> {
+        self.inner.list_functions(marker).await
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {

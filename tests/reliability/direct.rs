@@ -10,8 +10,8 @@ use pinfold::domain::{
     Routing, S3Location, UpdateStatus, VerifiedObject, Version, VersionState, Weight,
 };
 use pinfold::ports::{
-    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
-    VersionList, VersionSnapshot,
+    Artifacts, FunctionPage, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind,
+    Qualifier, VersionList, VersionSnapshot,
 };
 use pinfold::sandbox::{ErrorKind, LambdaError, Place};
 use serde_json::{Value, json};
@@ -106,16 +106,17 @@ fn published(configuration: &Value) -> PublishedVersion {
 }
 
 impl LambdaRead for Direct {
-    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
-        let listed = self.call("ListFunctions", json!({}))?;
-        let functions = listed["Functions"].as_array().unwrap();
-        Ok(functions
-            .iter()
-            .map(|function| ListedFunction {
-                name: text(function, "FunctionName").parse().unwrap(),
-                revision: Some(revision(function)),
-            })
-            .collect())
+    async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionPage, PortError> {
+        let listed = self.call("ListFunctions", json!({ "Marker": marker }))?;
+        let functions = listed["Functions"].as_array().unwrap().iter();
+        let functions = functions.map(|function| ListedFunction {
+            name: text(function, "FunctionName").parse().unwrap(),
+            revision: Some(revision(function)),
+        });
+        Ok(FunctionPage {
+            functions: functions.collect(),
+            next: listed["NextMarker"].as_str().map(str::to_owned),
+        })
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {

@@ -11,7 +11,7 @@ use pinfold::domain::{
     S3Location, VerifiedObject, Version,
 };
 use pinfold::ports::{
-    Artifacts, FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier,
+    Artifacts, FunctionPage, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier,
     VersionList, VersionSnapshot,
 };
 
@@ -266,8 +266,8 @@ impl<P> Gated<P> {
 }
 
 impl<P: LambdaRead> LambdaRead for Gated<P> {
-    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
-        let call = self.inner.list_functions();
+    async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionPage, PortError> {
+        let call = self.inner.list_functions(marker);
         self.make("ListFunctions".to_owned(), None, call).await
     }
 

@@ -273,11 +273,10 @@ fn fleet() -> &'static [&'static str] {
     names.leak()
 }
 
-#[tokio::test]
-async fn a_wave_goes_out_whatever_somebody_does_to_its_functions_meanwhile() {
-    let names = fleet();
+/// A world in which the list of functions has three pages, all at rest, the first sweep over.
+async fn three_pages(script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
     let mut world = World::with(Setup {
-        functions: names,
+        functions: fleet(),
         git: true,
         ..Setup::default()
     })
@@ -285,6 +284,53 @@ async fn a_wave_goes_out_whatever_somebody_does_to_its_functions_meanwhile() {
     beside_layered(&mut world, async |world, daemon| {
         first_sweep(daemon).await;
         world.sandbox.clear_calls();
+        script(world, daemon).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn functions_are_looked_at_while_the_list_still_comes() {
+    three_pages(async |world, daemon| {
+        sweep(world, daemon).await;
+        let calls = world.sandbox.calls();
+        let list = calls.iter().rposition(|call| call.operation == "ListFunctions");
+        let look = calls.iter().position(|call| call.operation == "GetFunction");
+        assert!(look < list, "{look:?} {list:?}");
+        let counts = counts(world);
+        assert_eq!(counts.get("ListFunctions"), Some(&3), "{counts:?}");
+        assert_eq!(
+            counts.get("GetFunction"),
+            None,
+            "$LATEST is told by the list: {counts:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_list_breaks_off_everything_is_still_seen() {
+    three_pages(async |world, daemon| {
+        let denied = Effect::Reply {
+            status: 403,
+            error_type: None,
+            message: None,
+            retry_after: None,
+        };
+        world.sandbox.inject(Fault::on("ListFunctions", denied).nth(3));
+        // It would be on the page that does not come, and is among the first to be looked at.
+        world.aws.update_code("f119", &Code::zip(zip("edited"))).unwrap();
+        sweep(world, daemon).await;
+        let latest = world.aws.function("f119", None).unwrap();
+        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wave_goes_out_whatever_somebody_does_to_its_functions_meanwhile() {
+    let names = fleet();
+    three_pages(async |world, daemon| {
         // Unseen by any sweep: what is remembered of these two is no longer so.
         world.aws.update_code("f003", &Code::zip(zip("edited"))).unwrap();
         world.aws.publish("f003").unwrap();

@@ -21,7 +21,8 @@ use super::translate::{self, Missing};
 use crate::adapters::aws::{Attempts, Connection, Limited, Limiter, port_error};
 use crate::domain::{AccountId, AliasName, Allocation, FunctionName, ObservedAlias};
 use crate::ports::{
-    FunctionSnapshot, LambdaRead, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList, VersionSnapshot,
+    FunctionPage, FunctionSnapshot, LambdaRead, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList,
+    VersionSnapshot,
 };
 use crate::telemetry::Telemetry;
 
@@ -145,22 +146,26 @@ impl AccountCheck {
 }
 
 impl LambdaRead for LambdaReader {
-    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
+    async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionPage, PortError> {
         self.account.check().await?;
         let operation = "ListFunctions";
-        let mut listed = Vec::new();
-        let mut pages = self.control.list_functions().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.error(operation, &error))?;
-            for function in page.functions() {
-                let name = function.function_name().and_then(|name| name.parse().ok());
-                listed.push(ListedFunction {
-                    name: name.ok_or_else(|| malformed(operation, "FunctionName"))?,
-                    revision: function.revision_id().and_then(|id| id.parse().ok()),
-                });
-            }
+        let request = self.control.list_functions().set_marker(marker.map(str::to_owned));
+        let page = request.send().await.map_err(|error| self.error(operation, &error))?;
+        let next = page.next_marker().filter(|next| !next.is_empty());
+        if next.is_some() && next == marker {
+            return Err(malformed(operation, "NextMarker: it is the same again"));
         }
-        Ok(listed)
+        let listed = page.functions().iter().map(|function| {
+            let name = function.function_name().and_then(|name| name.parse().ok());
+            Ok(ListedFunction {
+                name: name.ok_or_else(|| malformed(operation, "FunctionName"))?,
+                revision: function.revision_id().and_then(|id| id.parse().ok()),
+            })
+        });
+        Ok(FunctionPage {
+            functions: listed.collect::<Result<_, _>>()?,
+            next: next.map(str::to_owned),
+        })
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
@@ -387,7 +392,7 @@ mod tests {
         let reader = reader(&listener, Some("111111111111")).await;
         let name = "api".parse().unwrap();
         let (list, function) = tokio::select! {
-            answers = async { (reader.list_functions().await, reader.function(&name).await) } => answers,
+            answers = async { (reader.list_functions(None).await, reader.function(&name).await) } => answers,
             never = answer(listener, "403 Forbidden", "") => match never.unwrap() {},
         };
         assert_eq!(list.unwrap_err().kind, PortErrorKind::Credentials);

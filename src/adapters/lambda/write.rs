@@ -11,7 +11,7 @@ use crate::domain::{
     VerifiedObject, Version,
 };
 use crate::ports::{
-    FunctionSnapshot, LambdaRead, LambdaWrite, ListedFunction, PortError, PortErrorKind, Qualifier, VersionList,
+    FunctionPage, FunctionSnapshot, LambdaRead, LambdaWrite, PortError, PortErrorKind, Qualifier, VersionList,
     VersionSnapshot,
 };
 use crate::telemetry::Telemetry;
@@ -36,8 +36,8 @@ impl LambdaWriter {
 }
 
 impl LambdaRead for LambdaWriter {
-    async fn list_functions(&self) -> Result<Vec<ListedFunction>, PortError> {
-        self.reader.list_functions().await
+    async fn list_functions(&self, marker: Option<&str>) -> Result<FunctionPage, PortError> {
+        self.reader.list_functions(marker).await
     }
 
     async fn function(&self, name: &FunctionName) -> Result<Option<FunctionSnapshot>, PortError> {
