@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone as _, Utc};
 use croner::Cron;
+use croner::errors::CronError as CronParseError;
 use croner::parser::{CronParser, Seconds, Year};
 use thiserror::Error;
 
@@ -41,6 +42,18 @@ pub enum CronError {
     Never,
 }
 
+/// Parses an expression; years are refused, as one that is over never comes. The error is the parser's reason.
+pub(super) fn parse(text: &str, seconds: Seconds) -> Result<Cron, String> {
+    // The parser takes a list of nothing, of which then no value comes, and looks for one until the year 5000.
+    if text.split_whitespace().any(|field| field.split(',').any(str::is_empty)) {
+        return Err("a value is missing beside a comma".to_owned());
+    }
+    let parser = CronParser::builder().seconds(seconds).year(Year::Disallowed).build();
+    // Its reason may repeat the expression, which may be of any length.
+    let why = |error: CronParseError| one_line(&shortened(error.to_string().trim_end_matches('.'), SHOWN));
+    parser.parse(text).map_err(why)
+}
+
 /// Returns a time at which it comes; `None` where it never does. It has no years, so that any point in time serves.
 pub(super) fn some_time(cron: &Cron) -> Option<DateTime<Utc>> {
     let start = Utc.with_ymd_and_hms(FIRST_YEAR, 1, 1, 0, 0, 0).single()?;
@@ -64,17 +77,8 @@ impl FromStr for CronSchedule {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        // The very parser and options of tokio-cron-scheduler, but for years: one that is over never comes.
-        let cron = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Disallowed)
-            .build()
-            .parse(text)
-            .map_err(|error| {
-                // It may repeat the expression, which may be of any length.
-                let why = shortened(error.to_string().trim_end_matches('.'), SHOWN);
-                CronError::Syntax(one_line(&why))
-            })?;
+        // The very parser and options of tokio-cron-scheduler, but for years.
+        let cron = parse(text, Seconds::Required).map_err(CronError::Syntax)?;
         let first = some_time(&cron).ok_or(CronError::Never)?;
         let second = cron.find_next_occurrence(&first, false).ok();
         let period = second.and_then(|second| (second - first).to_std().ok());
@@ -106,6 +110,9 @@ mod tests {
             "61 * * * * *",
             "often",
             "0/0 * * * * *",
+            ", 4/2 * * * MON",
+            "0 1,,2 * * * *",
+            "0 0 0 , * *",
             "* * * * * * * *",
             "0 0 0 1 1 * 2020",
         ] {

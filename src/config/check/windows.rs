@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
+use croner::parser::Seconds;
 
-use super::super::cron::some_time;
+use super::super::cron::{parse, some_time};
 use super::super::faults::Faults;
 use super::super::loose::Loose;
 use super::super::place::FieldPath;
@@ -109,14 +109,9 @@ fn window(
 /// Reads a cron expression of five fields, or of six with seconds first.
 fn cron(raw: Loose<String>, path: &FieldPath, faults: &mut Faults<'_>) -> Option<Cron> {
     let text = faults.take(path, Some(raw), QUOTE)?;
-    // A year would be over one day, and then be looked for in vain with each look at the window.
-    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed);
-    let parsed = parser.build().parse(&text);
-    let cron = match parsed {
+    let cron = match parse(&text, Seconds::Optional) {
         Ok(cron) => cron,
         Err(error) => {
-            let error = error.to_string();
-            let error = error.trim_end_matches('.');
             let hint = "write five fields, such as \"0 16 * * FRI\", or six with seconds first";
             faults.add(path, &format!("not a cron expression ({error}): {hint}"));
             return None;
