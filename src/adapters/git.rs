@@ -12,6 +12,7 @@ mod mirror;
 mod process;
 mod proxy;
 mod remote;
+mod sizes;
 mod snapshot;
 mod tree;
 mod verify;
@@ -37,6 +38,7 @@ use last::LastCommit;
 use mirror::Place;
 pub use proxy::GitProxy;
 use remote::Remote;
+use sizes::Sizes;
 use snapshot::{Snapshots, Store};
 pub use verify::GitVerify;
 use wire::{Answer, Known, Operation, Request};
@@ -260,6 +262,7 @@ impl DesiredSource for GitSource {
         *self.known() = Known {
             head: Some(commit),
             mirror_corrupt: false,
+            sizes: Sizes::of(&tree),
         };
         Ok(tree)
     }

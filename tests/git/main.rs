@@ -425,6 +425,25 @@ async fn a_corrupt_origin_is_refused_whole() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_was_listed_before_is_not_looked_up_again() {
+    let origin = Origin::new();
+    origin.commit("main", &[("a.yaml", "known")], &[]);
+    let source = GitSource::new(settings(&origin.path())).unwrap();
+    let list = async || source.tree(source.head().await.unwrap().as_ref(), ALL).await;
+    let before = list().await.unwrap();
+    let known = origin.blob(b"known");
+    origin.lose(git2::ObjectType::Blob);
+    let mut tree = b"100644 a.yaml\0".to_vec();
+    tree.extend_from_slice(known.as_bytes());
+    tree.extend_from_slice(b"100644 b.yaml\0");
+    tree.extend_from_slice(origin.blob(b"new").as_bytes());
+    origin.commit_raw_tree("main", &tree);
+    let after = list().await.unwrap();
+    assert_eq!(after.entries[0], before.entries[0]);
+    assert_eq!(after.entries[1].size, 3);
+}
+
 /// Reads a repository, and leaves more packs in its mirror than one may have. Returns the folder with the packs, too.
 async fn crowded(server: &Server, cache: &Path) -> (GitSource, PathBuf) {
     let source = GitSource::new(GitSettings {

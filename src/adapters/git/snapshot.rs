@@ -14,6 +14,7 @@ use super::local;
 use super::loose;
 use super::mirror::{History, Lock, Place};
 use super::remote::Remote;
+use super::sizes::Sizes;
 use super::tree::CommitTree;
 use super::verify::{self, GitVerify};
 use super::wire::{self, Known};
@@ -102,7 +103,10 @@ impl Snapshots {
         let place = match &self.store {
             Store::Local(path) => {
                 let repository = local::open(path, &self.operation(commit))?;
-                return Ok((commit, self.read(&repository, commit, paths, &self.last(known)?, now)?));
+                return Ok((
+                    commit,
+                    self.read(&repository, commit, paths, &self.last(known)?, &known.sizes, now)?,
+                ));
             }
             Store::Mirror(place) => place,
         };
@@ -125,10 +129,10 @@ impl Snapshots {
         if !mirror.has(commit)? && !mirror.fresh {
             self.renew(&mut mirror)?;
         }
-        let tree = match self.read(mirror.repository()?, commit, paths, &last, now) {
+        let tree = match self.read(mirror.repository()?, commit, paths, &last, &known.sizes, now) {
             Err(error) if error.kind == PortErrorKind::Malformed && !mirror.fresh => {
                 self.renew(&mut mirror)?;
-                self.read(mirror.repository()?, commit, paths, &last, now)?
+                self.read(mirror.repository()?, commit, paths, &last, &known.sizes, now)?
             }
             other => other?,
         };
@@ -229,6 +233,7 @@ impl Snapshots {
         commit: Oid,
         paths: &[String],
         last: &[Oid],
+        sizes: &Sizes,
         now: Timestamp,
     ) -> Result<SourceTree, PortError> {
         if !has(repository, commit) {
@@ -239,7 +244,7 @@ impl Snapshots {
             );
             return Err(PortError::new(PortErrorKind::Conflict, self.operation(commit), message));
         }
-        let tree = CommitTree::open(repository, commit, self.operation(commit))?;
+        let tree = CommitTree::open(repository, commit, sizes, self.operation(commit))?;
         if let Some(who) = &self.verify {
             verify::check(repository, commit, who, now, &self.operation(commit))?;
         }

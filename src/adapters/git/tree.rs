@@ -5,6 +5,7 @@ use git2::{ObjectType, Odb, Oid, Repository, TreeEntry};
 use super::super::listing::{Child, Node, Tree};
 use super::error;
 use super::loose;
+use super::sizes::Sizes;
 use crate::domain::{BlobId, EntryKind};
 use crate::ports::{PortError, PortErrorKind};
 
@@ -24,19 +25,26 @@ const MODE_SUBMODULE: i32 = 0o160_000;
 pub(super) struct CommitTree<'r> {
     repository: &'r Repository,
     objects: Odb<'r>,
+    sizes: &'r Sizes,
     root: Oid,
     operation: String,
 }
 
 impl<'r> CommitTree<'r> {
-    /// Opens a commit's tree.
-    pub(super) fn open(repository: &'r Repository, commit: Oid, operation: String) -> Result<Self, PortError> {
+    /// Opens a commit's tree. Of files whose size is known nothing is read.
+    pub(super) fn open(
+        repository: &'r Repository,
+        commit: Oid,
+        sizes: &'r Sizes,
+        operation: String,
+    ) -> Result<Self, PortError> {
         let objects = repository
             .odb()
             .map_err(|error| error::corrupt(&operation, "the repository", &error))?;
         let mut tree = Self {
             repository,
             objects,
+            sizes,
             root: commit,
             operation,
         };
@@ -137,13 +145,14 @@ impl Tree for CommitTree<'_> {
     }
 
     fn stat(&self, leaf: &Leaf) -> Result<(BlobId, u64), PortError> {
-        let size = match leaf.kind {
+        let size = match (leaf.kind, self.sizes.get(leaf.id)) {
             // Its object is a commit of another repository.
-            EntryKind::Submodule => 0,
-            EntryKind::File | EntryKind::Symlink | EntryKind::Other => {
-                self.header(leaf.id, ObjectType::Blob, usize::MAX)?
+            (EntryKind::Submodule, _) => 0,
+            (EntryKind::File, Some(known)) => known,
+            (EntryKind::File | EntryKind::Symlink | EntryKind::Other, _) => {
+                self.header(leaf.id, ObjectType::Blob, usize::MAX)? as u64
             }
         };
-        Ok((BlobId(leaf.id.as_bytes().to_vec()), size as u64))
+        Ok((BlobId(leaf.id.as_bytes().to_vec()), size))
     }
 }

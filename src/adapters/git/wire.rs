@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::sizes::Sizes;
 use super::snapshot::Snapshots;
 use crate::domain::{BlobId, EntryKind, ForcePush, ProxyChoice, ProxyUrl, Secret, SourceEntry, SourceTree, Timestamp};
 use crate::ports::{PortError, PortErrorKind};
@@ -54,6 +55,8 @@ pub(super) struct Known {
     pub(super) head: Option<String>,
     /// Whether objects were missing from the mirror.
     pub(super) mirror_corrupt: bool,
+    /// How large the files are that were listed last.
+    pub(super) sizes: Sizes,
 }
 
 /// What the child says at the end.
