@@ -104,6 +104,7 @@ fn observed(function: usize) -> ObservedFunction {
                 routing: Routing::new(),
             },
         )]),
+        weights_read: true,
         versions: few(versions),
         allocations: BTreeMap::new(),
     }

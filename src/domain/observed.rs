@@ -50,6 +50,8 @@ pub struct ObservedFunction {
     pub latest: LatestCode,
     /// Every alias.
     pub aliases: LiteMap<AliasName, ObservedAlias>,
+    /// Whether the weights and guards of the aliases were read. The first look at a function of a large fleet does not.
+    pub weights_read: bool,
     /// Every published version.
     pub versions: LiteMap<Version, PublishedVersion>,
     /// Where the provisioned concurrency of aliases stands, as far as it was asked.

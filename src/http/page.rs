@@ -7,7 +7,7 @@ use axum::response::Html;
 
 use super::Server;
 use crate::domain::{CommitId, readable};
-use crate::plan::FunctionReport;
+use crate::plan::{FunctionReport, counted};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;\
 color:#1c2430;background:#fff}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .8rem;\
@@ -53,6 +53,10 @@ pub(super) async fn page(State(server): State<Server>) -> Html<String> {
             let _ = write!(body, "<p>");
             for (state, count) in report.summary() {
                 let _ = write!(body, "<span class=\"{0}\">{count} {0}</span> ", state.as_str());
+            }
+            let unread = report.awaiting_weights();
+            if unread > 0 {
+                let _ = write!(body, "(weights of {} not read yet)", counted(unread, "function"));
             }
             body.push_str("</p><table><thead><tr><th>Target</th><th>Function</th><th>State</th><th>Live</th><th>Why</th></tr></thead><tbody>");
             for function in &report.functions {

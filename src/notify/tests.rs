@@ -54,6 +54,7 @@ fn function(name: &str, state: State, tag: u8) -> FunctionReport {
         live: Some(Live {
             account: None,
             latest: Some(hash(tag)),
+            weights_read: true,
             aliases: LiteMap::from_iter([(live(), serving)]),
             known: LiteMap::from_iter([(hash(tag), format!("1.{tag}.0").parse().unwrap())]),
         }),

@@ -51,6 +51,7 @@ impl FunctionReport {
             "drift": self.drift.iter().map(drift).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
             "withheld": self.withheld.iter().map(withheld).collect::<Vec<_>>(),
+            "weightsRead": self.live.as_ref().map(|live| live.weights_read),
         })
     }
 }

@@ -138,6 +138,8 @@ pub struct Live {
     pub latest: Option<CodeSha256>,
     /// Every alias that it has.
     pub aliases: LiteMap<AliasName, Serving>,
+    /// Whether weights were looked for.
+    pub weights_read: bool,
     /// Which artifact version a hash that it serves is, where Pinfold published it.
     pub known: LiteMap<CodeSha256, ArtifactVersion>,
 }
@@ -168,6 +170,7 @@ impl Live {
             account: observed.account.clone(),
             latest,
             aliases,
+            weights_read: observed.weights_read,
             known,
         }
     }
@@ -279,6 +282,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Counts the functions that were looked at and of which no weights were read yet: such of which Git does not name may
+    /// stand unseen, also where a function counts as in sync.
+    pub fn awaiting_weights(&self) -> usize {
+        let live = self.functions.iter().filter_map(|function| function.live.as_ref());
+        live.filter(|live| !live.weights_read).count()
+    }
+
     /// Returns the reports of a plan of which nothing has been done.
     pub fn functions_of(
         plan: Plan,

@@ -109,6 +109,7 @@ impl World {
                     config: Some(CONFIG),
                 },
                 aliases: LiteMap::from_iter([(alias("live"), at(1))]),
+                weights_read: true,
                 versions: LiteMap::from_iter([(number(1), published("1.0.0"))]),
                 allocations: BTreeMap::new(),
             })),

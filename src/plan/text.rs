@@ -93,8 +93,15 @@ impl Report {
             Some(revision) => format!("commit {}", revision.short()),
             None => "working tree".to_owned(),
         };
+        let unread = match self.awaiting_weights() {
+            0 => String::new(),
+            unread => paint(
+                DIM,
+                &format!(" (weights of {} not read yet)", counted(unread, "function")),
+            ),
+        };
         format!(
-            "{}  {}: {}\n",
+            "{}  {}: {}{unread}\n",
             paint(BOLD, &revision),
             counted(self.functions.len(), "function"),
             counts.join(", ")

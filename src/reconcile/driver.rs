@@ -224,7 +224,12 @@ impl<L: LambdaWrite, A: Artifacts, C: Clock> Passes<'_, L, A, C> {
             Wake::Found(Find::Complete) => (whole(Freshness::Swept), Priority::Nudged),
             Wake::Found(Find::Over) => {
                 self.status.swept(self.engine.clock().now());
-                return None;
+                let report = self.status.get().report;
+                // A report from before all weights were read says so, and need not say it any longer.
+                if report.is_none_or(|report| report.awaiting_weights() == 0) {
+                    return None;
+                }
+                (whole(Freshness::Remembered), Priority::Nudged)
             }
             Wake::Broken => {
                 self.patrol = Patrol::default();

@@ -90,6 +90,7 @@ impl Observer {
             account: snapshot.account,
             latest: snapshot.latest,
             aliases: LiteMap::with_capacity(aliases.len()),
+            weights_read: false,
             versions: LiteMap::with_capacity(aliases.len()),
             allocations: BTreeMap::new(),
         };

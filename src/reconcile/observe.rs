@@ -252,6 +252,7 @@ impl Observer {
             account: snapshot.account,
             latest,
             aliases,
+            weights_read: true,
             versions,
             allocations: BTreeMap::new(),
         });

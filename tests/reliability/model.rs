@@ -68,6 +68,7 @@ impl Function {
                     (name.clone(), observed)
                 })
                 .collect(),
+            weights_read: true,
             versions: self
                 .versions
                 .iter()

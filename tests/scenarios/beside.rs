@@ -10,7 +10,7 @@ use pinfold::telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::wiring::{HandClock, engine, engine_with, git_source};
-use crate::world::{Setup, World};
+use crate::world::{Setup, World, until};
 
 /// A daemon at work on a world, and the hands on its controls.
 pub(crate) struct Daemon {
@@ -43,6 +43,15 @@ impl Daemon {
         world.clock.advance(Duration::from_secs(1));
         self.nudge.sweep();
         self.next_pass().await
+    }
+
+    /// Waits until a daemon of a large fleet has looked at everything once, and has said so.
+    pub(crate) async fn first_sweep(&self) {
+        let is_told = |status: Status| {
+            let report = status.report.filter(|report| report.awaiting_weights() == 0);
+            status.last_sweep.is_some() && report.is_some()
+        };
+        until(|| is_told(self.status.get())).await;
     }
 
     pub(crate) async fn look_at_source(&mut self, world: &World) -> Status {

@@ -138,6 +138,7 @@ async fn a_function_has_its_drift_its_steps_and_what_is_withheld() {
         }
       ],
       "target": "prod",
+      "weightsRead": true,
       "withheld": []
     }
     "#);
@@ -156,6 +157,7 @@ async fn a_function_of_a_faulty_file_has_an_entry_too() {
       "state": "Withheld",
       "steps": [],
       "target": "prod",
+      "weightsRead": null,
       "withheld": [
         {
           "alias": null,

@@ -19,11 +19,6 @@ async fn sweep(world: &World, daemon: &Daemon) {
     until(|| daemon.status.get().last_sweep > before).await;
 }
 
-/// Waits until the sweep is over that the daemon begins with.
-async fn first_sweep(daemon: &Daemon) {
-    until(|| daemon.status.get().last_sweep.is_some()).await;
-}
-
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for call in world.sandbox.calls().iter().filter(|call| call.service == "lambda") {
@@ -46,7 +41,7 @@ fn live(world: &World, function: &str) -> String {
 async fn three(script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
     let mut world = with_git(&["api", "mail", "worker"]).await;
     beside_layered(&mut world, async |world, daemon| {
-        first_sweep(daemon).await;
+        daemon.first_sweep().await;
         world.mark();
         script(world, daemon).await;
     })
@@ -162,7 +157,7 @@ async fn many_aliases_that_somebody_moves_at_once_do_not_wait_to_be_acknowledged
             world.aws.publish(name).unwrap();
         }
         // The limit holds back all of this: it is more than half of the fleet.
-        first_sweep(daemon).await;
+        daemon.first_sweep().await;
         for name in names {
             world.aws.update_code(name, &Code::zip(zip("1.0.0"))).unwrap();
         }
@@ -282,9 +277,37 @@ async fn three_pages(script: impl AsyncFnOnce(&mut World, &mut Daemon)) {
     })
     .await;
     beside_layered(&mut world, async |world, daemon| {
-        first_sweep(daemon).await;
+        daemon.first_sweep().await;
         world.sandbox.clear_calls();
         script(world, daemon).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn until_all_weights_are_read_it_is_said_of_how_many_they_are_not() {
+    let mut world = World::with(Setup {
+        functions: fleet(),
+        git: true,
+        ..Setup::default()
+    })
+    .await;
+    beside_layered(&mut world, async |world, daemon| {
+        until(|| daemon.status.get().report.is_some()).await;
+        let report = daemon.status.get().report.unwrap();
+        let unread = report.awaiting_weights();
+        assert!(unread > 0);
+        let said = format!("(weights of {unread} functions not read yet)");
+        assert!(report.headline().contains(&said), "{}", report.headline());
+        let of = |read: bool| {
+            let json = report.to_json();
+            let functions = json["functions"].as_array().unwrap().iter();
+            functions.filter(|function| function["weightsRead"] == read).count()
+        };
+        assert_eq!((of(false), of(true)), (unread, fleet().len() - unread));
+        daemon.first_sweep().await;
+        assert_eq!(daemon.status.get().report.unwrap().awaiting_weights(), 0);
+        assert!(world.writes().is_empty());
     })
     .await;
 }

@@ -262,6 +262,7 @@ async fn a_large_fleet_is_swept_in_layers_and_hears_of_the_end_too() {
     let mut world = with_git(&["api", "mail", "worker"]).await;
     provision(&world);
     beside_layered(&mut world, async |world, daemon| {
+        daemon.first_sweep().await;
         world.function("api", "1.1.0");
         let status = daemon.look_at_source(world).await;
         assert_eq!(state(&status, "api"), State::Progressing);
