@@ -19,8 +19,8 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -158,24 +158,42 @@ async fn status(State(server): State<Server>, Query(view): Query<View>, headers:
     if wants_text {
         return (code, marker, status_text(&status, progress.as_ref(), (server.now)())).into_response();
     }
-    (code, marker, Json(status_json(&status, progress.as_ref()))).into_response()
+    let json = StatusJson {
+        status: &status,
+        progress: progress.as_ref(),
+    };
+    (code, marker, Json(json)).into_response()
 }
 
-fn status_json(status: &Status, progress: Option<&Progress>) -> Value {
-    let mut json = match &status.report {
-        Some(report) => report.to_json(),
-        None => Report::default().to_json(),
-    };
-    if status.report.is_none() {
-        json["inSync"] = false.into();
+/// The status as JSON.
+struct StatusJson<'a> {
+    status: &'a Status,
+    progress: Option<&'a Progress>,
+}
+
+impl Serialize for StatusJson<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let status = self.status;
+        let mut further: Map<String, Value> = [
+            ("lastPass", status.last_pass.map(|time| time.to_rfc3339()).into()),
+            ("lastSweep", status.last_sweep.map(|time| time.to_rfc3339()).into()),
+            ("sourceError", status.source_error.clone().into()),
+            ("configError", status.config_error.clone().into()),
+            ("progress", self.progress.map_or(Value::Null, Progress::to_json)),
+            (
+                "acknowledged",
+                status.acknowledged.as_ref().map(ToString::to_string).into(),
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect();
+        let Some(report) = &status.report else {
+            further.insert("inSync".to_owned(), false.into());
+            return Report::default().serialize_json(further, to);
+        };
+        report.serialize_json(further, to)
     }
-    json["lastPass"] = status.last_pass.map(|time| time.to_rfc3339()).into();
-    json["lastSweep"] = status.last_sweep.map(|time| time.to_rfc3339()).into();
-    json["sourceError"] = status.source_error.clone().into();
-    json["configError"] = status.config_error.clone().into();
-    json["progress"] = progress.map_or(Value::Null, Progress::to_json);
-    json["acknowledged"] = status.acknowledged.as_ref().map(ToString::to_string).into();
-    json
 }
 
 fn status_text(status: &Status, progress: Option<&Progress>, now: Timestamp) -> String {

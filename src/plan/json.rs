@@ -1,5 +1,6 @@
 //! The JSON of a report: `plan`, `apply`, `status` and the API share this shape. Fields may be added, none renamed.
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::exit::Verdict;
@@ -12,30 +13,74 @@ use crate::drift::{DesiredCode, Drift, LiveAlias};
 /// The version of the shape. It changes when a field is renamed or dropped.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// The field of the functions.
+const FUNCTIONS: &str = "functions";
+
 impl Report {
     /// Returns the whole report.
     pub fn to_json(&self) -> Value {
+        let mut json = self.json_without_functions();
+        let functions = self.functions.iter().map(FunctionReport::to_json);
+        json.insert(FUNCTIONS.to_owned(), functions.collect());
+        Value::Object(json)
+    }
+
+    /// Serializes the whole report, with further fields, one function after the other: the values of ten thousand take
+    /// many times the memory of their text.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize_json<S: Serializer>(&self, further: Map<String, Value>, to: S) -> Result<S::Ok, S::Error> {
+        struct Functions<'a>(&'a [FunctionReport]);
+
+        impl Serialize for Functions<'_> {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_seq(self.0.iter().map(FunctionReport::to_json))
+            }
+        }
+
+        let mut fields = self.json_without_functions();
+        fields.extend(further);
+        let mut map = to.serialize_map(Some(fields.len() + 1))?;
+        for (name, value) in &fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(FUNCTIONS, &Functions(&self.functions))?;
+        map.end()
+    }
+
+    fn json_without_functions(&self) -> Map<String, Value> {
         let summary: Map<String, Value> = self
             .summary()
             .into_iter()
             .map(|(state, count)| (lower_first(state.as_str()), count.into()))
             .collect();
-        json!({
-            "schemaVersion": SCHEMA_VERSION,
-            "revision": self.revision.as_ref().map(ToString::to_string),
-            "inSync": self.verdict() == Verdict::InSync,
-            "summary": summary,
-            "functions": self.functions.iter().map(FunctionReport::to_json).collect::<Vec<_>>(),
-            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
-            "unmanaged": self.unmanaged.iter().map(|unmanaged| json!({
+        let unmanaged = self.unmanaged.iter().map(|unmanaged| {
+            json!({
                 "target": unmanaged.target.as_str(),
                 "function": unmanaged.function.as_str(),
-            })).collect::<Vec<_>>(),
-            "failedTargets": self.failed_targets.iter().map(|failed| json!({
+            })
+        });
+        let failed_targets = self.failed_targets.iter().map(|failed| {
+            json!({
                 "target": failed.target.as_str(),
                 "message": failed.message,
-            })).collect::<Vec<_>>(),
-        })
+            })
+        });
+        let fields: [(&str, Value); 7] = [
+            ("schemaVersion", SCHEMA_VERSION.into()),
+            ("revision", self.revision.as_ref().map(ToString::to_string).into()),
+            ("inSync", (self.verdict() == Verdict::InSync).into()),
+            ("summary", Value::Object(summary)),
+            ("faults", self.faults.iter().map(fault).collect()),
+            ("unmanaged", unmanaged.collect()),
+            ("failedTargets", failed_targets.collect()),
+        ];
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 
