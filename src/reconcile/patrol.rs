@@ -340,7 +340,8 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
                 let Some(key) = lock(&left).pop_back() else { return };
                 // The list may have told of it meanwhile.
                 if !lock(self.beat).versions.contains(&key.name) {
-                    self.glance(key).await;
+                    // Boxed, as futures in futures would grow deeper than the compiler looks.
+                    Box::pin(self.glance(key)).await;
                 }
             }
         });
@@ -363,7 +364,7 @@ impl<L: LambdaRead, A, C: Clock> Walk<'_, L, A, C> {
             loop {
                 let Some(key) = lock(left).pop_front() else { return };
                 if !seen(&lock(self.beat)).contains(&key.name) {
-                    self.weigh(key).await;
+                    Box::pin(self.weigh(key)).await;
                 }
             }
         });
