@@ -19,7 +19,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -158,42 +158,27 @@ async fn status(State(server): State<Server>, Query(view): Query<View>, headers:
     if wants_text {
         return (code, marker, status_text(&status, progress.as_ref(), (server.now)())).into_response();
     }
-    let json = StatusJson {
-        status: &status,
-        progress: progress.as_ref(),
-    };
+    let nothing = Report::default();
+    let report = status.report.as_deref().unwrap_or(&nothing);
+    let json = report.json_with(status_fields(&status, progress.as_ref()));
     (code, marker, Json(json)).into_response()
 }
 
-/// The status as JSON.
-struct StatusJson<'a> {
-    status: &'a Status,
-    progress: Option<&'a Progress>,
-}
-
-impl Serialize for StatusJson<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let status = self.status;
-        let mut further: Map<String, Value> = [
-            ("lastPass", status.last_pass.map(|time| time.to_rfc3339()).into()),
-            ("lastSweep", status.last_sweep.map(|time| time.to_rfc3339()).into()),
-            ("sourceError", status.source_error.clone().into()),
-            ("configError", status.config_error.clone().into()),
-            ("progress", self.progress.map_or(Value::Null, Progress::to_json)),
-            (
-                "acknowledged",
-                status.acknowledged.as_ref().map(ToString::to_string).into(),
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect();
-        let Some(report) = &status.report else {
-            further.insert("inSync".to_owned(), false.into());
-            return Report::default().serialize_json(further, to);
-        };
-        report.serialize_json(further, to)
+/// Returns what the status says beside the report.
+fn status_fields(status: &Status, progress: Option<&Progress>) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut say = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
+    if status.report.is_none() {
+        say("inSync", false.into());
     }
+    say("lastPass", status.last_pass.map(|time| time.to_rfc3339()).into());
+    say("lastSweep", status.last_sweep.map(|time| time.to_rfc3339()).into());
+    say("sourceError", status.source_error.clone().into());
+    say("configError", status.config_error.clone().into());
+    say("progress", progress.map_or(Value::Null, Progress::to_json));
+    let acknowledged = status.acknowledged.as_ref().map(ToString::to_string);
+    say("acknowledged", acknowledged.into());
+    fields
 }
 
 fn status_text(status: &Status, progress: Option<&Progress>, now: Timestamp) -> String {

@@ -1,6 +1,6 @@
 //! The JSON of a report: `plan`, `apply`, `status` and the API share this shape. Fields may be added, none renamed.
 
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::exit::Verdict;
@@ -13,41 +13,24 @@ use crate::drift::{DesiredCode, Drift, LiveAlias};
 /// The version of the shape. It changes when a field is renamed or dropped.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The field of the functions.
-const FUNCTIONS: &str = "functions";
-
 impl Report {
     /// Returns the whole report.
     pub fn to_json(&self) -> Value {
         let mut json = self.json_without_functions();
         let functions = self.functions.iter().map(FunctionReport::to_json);
-        json.insert(FUNCTIONS.to_owned(), functions.collect());
+        json.insert("functions".to_owned(), functions.collect());
         Value::Object(json)
     }
 
-    /// Serializes the whole report, with further fields, one function after the other: the values of ten thousand take
-    /// many times the memory of their text.
-    ///
-    /// # Errors
-    ///
-    /// Those of the serializer.
-    pub fn serialize_json<S: Serializer>(&self, further: Map<String, Value>, to: S) -> Result<S::Ok, S::Error> {
-        struct Functions<'a>(&'a [FunctionReport]);
-
-        impl Serialize for Functions<'_> {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_seq(self.0.iter().map(FunctionReport::to_json))
-            }
-        }
-
+    /// Returns the whole report and further fields, to be written one function after the other: the values of ten thousand
+    /// take many times the memory of their text.
+    pub fn json_with(&self, further: Map<String, Value>) -> impl Serialize {
         let mut fields = self.json_without_functions();
         fields.extend(further);
-        let mut map = to.serialize_map(Some(fields.len() + 1))?;
-        for (name, value) in &fields {
-            map.serialize_entry(name, value)?;
+        Written {
+            fields,
+            functions: Functions(&self.functions),
         }
-        map.serialize_entry(FUNCTIONS, &Functions(&self.functions))?;
-        map.end()
     }
 
     fn json_without_functions(&self) -> Map<String, Value> {
@@ -81,6 +64,21 @@ impl Report {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+    functions: Functions<'a>,
+}
+
+struct Functions<'a>(&'a [FunctionReport]);
+
+impl Serialize for Functions<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(FunctionReport::to_json))
     }
 }
 
