@@ -281,12 +281,7 @@ impl Observer {
 
     /// Returns whether a function was read whole: with its weights, its guards and all its versions.
     pub(super) fn is_whole(&self, key: &FunctionKey) -> bool {
-        self.lock()
-            .get(key)
-            .is_some_and(|memory| match (&memory.state, &memory.whole) {
-                (Some(ObservedState::Found(found)), Some(whole)) => Arc::ptr_eq(found, whole),
-                (_, _) => false,
-            })
+        matches!(self.remembered(key), Some(ObservedState::Found(found)) if found.weights_read)
     }
 
     /// Remembers what a look at a function came to, in the place of what was known of it.
