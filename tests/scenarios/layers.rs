@@ -9,7 +9,7 @@ use pinfold::sandbox::{Code, Effect, Fault, NewFunction};
 use serde_json::json;
 
 use crate::beside::{Daemon, beside_layered, state, with_git};
-use crate::world::{Setup, World, sha, until, zip};
+use crate::world::{Setup, World, refusal, sha, until, zip};
 
 /// Makes a sweep, and waits until it and what came of it is over.
 async fn sweep(world: &World, daemon: &Daemon) {
@@ -17,6 +17,14 @@ async fn sweep(world: &World, daemon: &Daemon) {
     world.clock.advance(Duration::from_secs(1));
     daemon.nudge.sweep();
     until(|| daemon.status.get().last_sweep > before).await;
+}
+
+/// Uploads other code to a function, and tells whether a sweep puts it back.
+async fn assert_upload_is_put_back(world: &World, daemon: &Daemon, function: &str) {
+    world.aws.update_code(function, &Code::zip(zip("edited"))).unwrap();
+    sweep(world, daemon).await;
+    let latest = world.aws.function(function, None).unwrap();
+    assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
 }
 
 fn counts(world: &World) -> BTreeMap<String, usize> {
@@ -73,10 +81,7 @@ async fn a_quiet_sweep_reads_each_thing_once_and_writes_nothing() {
 #[tokio::test]
 async fn code_that_somebody_uploads_is_told_by_the_list() {
     three(async |world, daemon| {
-        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
-        sweep(world, daemon).await;
-        let latest = world.aws.function("mail", None).unwrap();
-        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+        assert_upload_is_put_back(world, daemon, "mail").await;
         let touched: Vec<String> = world.writes().into_iter().map(|call| call.resource).collect();
         assert!(!touched.is_empty() && touched.iter().all(|function| function == "mail"));
     })
@@ -233,10 +238,7 @@ async fn a_function_whose_weights_cannot_be_read_is_unreadable_until_they_can() 
 async fn without_the_right_to_list_everything_is_still_seen() {
     three(async |world, daemon| {
         world.refuse("ListFunctions", 403, 0);
-        world.aws.update_code("mail", &Code::zip(zip("edited"))).unwrap();
-        sweep(world, daemon).await;
-        let latest = world.aws.function("mail", None).unwrap();
-        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+        assert_upload_is_put_back(world, daemon, "mail").await;
     })
     .await;
 }
@@ -334,18 +336,9 @@ async fn functions_are_looked_at_while_the_list_still_comes() {
 #[tokio::test]
 async fn where_the_list_breaks_off_everything_is_still_seen() {
     three_pages(async |world, daemon| {
-        let denied = Effect::Reply {
-            status: 403,
-            error_type: None,
-            message: None,
-            retry_after: None,
-        };
-        world.sandbox.inject(Fault::on("ListFunctions", denied).nth(3));
+        world.sandbox.inject(Fault::on("ListFunctions", refusal(403)).nth(3));
         // It would be on the page that does not come, and is among the first to be looked at.
-        world.aws.update_code("f119", &Code::zip(zip("edited"))).unwrap();
-        sweep(world, daemon).await;
-        let latest = world.aws.function("f119", None).unwrap();
-        assert_eq!(latest["Configuration"]["CodeSha256"], sha("1.0.0").as_str());
+        assert_upload_is_put_back(world, daemon, "f119").await;
     })
     .await;
 }

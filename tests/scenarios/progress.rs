@@ -7,7 +7,7 @@ use pinfold::sandbox::{Effect, Fault};
 use serde_json::json;
 
 use crate::beside::{Daemon, beside_by_hand, state, with_git};
-use crate::world::until;
+use crate::world::{refusal, until};
 
 /// Returns what a scrape tells of the changes under way: to come, in hand, and done, failed and refused.
 fn scraped(daemon: &Daemon) -> [String; 5] {
@@ -40,13 +40,8 @@ async fn a_release_tells_how_far_it_is_and_a_revert_goes_first() {
                 .sandbox
                 .inject(Fault::on("UpdateFunctionCode", lasting.clone()).of(name));
         }
-        let broken = Effect::Reply {
-            status: 400,
-            error_type: None,
-            message: None,
-            retry_after: None,
-        };
-        world.sandbox.inject(Fault::on("UpdateFunctionCode", broken).of("c"));
+        let broken = Fault::on("UpdateFunctionCode", refusal(400)).of("c");
+        world.sandbox.inject(broken);
         for name in ["a", "b", "c"] {
             world.function(name, "1.1.0");
         }

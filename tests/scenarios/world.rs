@@ -331,13 +331,18 @@ impl World {
 
     /// Refuses the next calls of an operation; with 0 all of them.
     pub(crate) fn refuse(&self, operation: &str, status: u16, times: u32) {
-        let effect = Effect::Reply {
-            status,
-            error_type: None,
-            message: None,
-            retry_after: None,
-        };
-        self.sandbox.inject(sandbox::Fault::on(operation, effect).times(times));
+        self.sandbox
+            .inject(sandbox::Fault::on(operation, refusal(status)).times(times));
+    }
+}
+
+/// A refusal with the error that goes with its status.
+pub(crate) fn refusal(status: u16) -> Effect {
+    Effect::Reply {
+        status,
+        error_type: None,
+        message: None,
+        retry_after: None,
     }
 }
 
