@@ -25,6 +25,7 @@ mod reading;
 mod resolve;
 mod since;
 mod status;
+mod unreadable;
 mod watch;
 mod wave;
 

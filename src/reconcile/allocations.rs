@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use tracing::Instrument as _;
 
 use super::contain::contained;
-use super::observe::{Depth, Observer, READS_AT_ONCE, internal, read_failure, tell_unreadable};
+use super::observe::{Depth, Observer, READS_AT_ONCE};
+use super::unreadable::{internal, read_failure, tell_unreadable};
 use crate::domain::{
     AliasName, Allocation, DesiredFunction, DesiredState, FunctionKey, ObservedFunction, ObservedState, TargetName,
 };

@@ -8,8 +8,8 @@ use tracing::Instrument as _;
 
 use super::engine::Engine;
 use super::execution::Execution;
-use super::observe::tell_unreadable;
 use super::pass::{PassPolicy, Scope, Seen, narrow};
+use super::unreadable::tell_unreadable;
 use super::wave::{Wave, goes_first};
 use crate::domain::{ChangeLimit, DesiredState, FunctionKey};
 use crate::plan::{FunctionReport, Plan, Report, State, Step, StepResult};

@@ -11,12 +11,13 @@ use tracing::Instrument as _;
 use super::contain::contained;
 use super::glance::Glance;
 use super::reading::Reading;
+use super::unreadable::{internal, is_out_of_reach, read_failure};
 use crate::domain::{
     FunctionKey, FunctionName, FunctionVersion, ObservedFunction, ObservedState, PublishedVersion, ReadFailure,
     ReadFailureKind, RevisionId, Target, TargetName, Version, VersionState, few,
 };
 use crate::ports::{FunctionPage, LambdaRead, PortError, PortErrorKind};
-use crate::telemetry::{FunctionsUnreadable, Telemetry, Work, function_span};
+use crate::telemetry::{Telemetry, Work, function_span};
 
 /// Functions read side by side in one target. At the default limits the rate limiter is what holds them back:
 /// 40 calls a second at some 0.3 s each keep 12 of them busy.
@@ -351,63 +352,5 @@ impl Observer {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<FunctionKey, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Returns whether nothing else would be answered either: asking on would only multiply the failure.
-pub(super) fn is_out_of_reach(error: &PortError) -> bool {
-    matches!(error.kind, PortErrorKind::Unreachable | PortErrorKind::Credentials)
-}
-
-/// Tells which functions of a target could not be read: once for each kind of failure, however many there are.
-pub(super) fn tell_unreadable<'a>(
-    target: &TargetName,
-    functions: impl Iterator<Item = (&'a FunctionName, &'a ObservedState)>,
-    telemetry: &Telemetry,
-) {
-    let mut kinds: BTreeMap<ReadFailureKind, (usize, &FunctionName, &str)> = BTreeMap::new();
-    for (name, state) in functions {
-        if let ObservedState::Unreadable(failure) = state {
-            let (count, _, _) = kinds.entry(failure.kind).or_insert((0, name, &failure.message));
-            *count += 1;
-        }
-    }
-    for (count, function, error) in kinds.into_values() {
-        FunctionsUnreadable {
-            target,
-            count,
-            function,
-            error,
-        }
-        .emit(telemetry);
-    }
-}
-
-pub(super) fn internal(message: String) -> ReadFailure {
-    ReadFailure {
-        kind: ReadFailureKind::Internal,
-        message,
-    }
-}
-
-pub(super) fn read_failure(error: &PortError) -> ReadFailure {
-    let kind = match error.kind {
-        PortErrorKind::AccessDenied => ReadFailureKind::AccessDenied,
-        PortErrorKind::NotFound
-        | PortErrorKind::Conflict
-        | PortErrorKind::Precondition
-        | PortErrorKind::Throttled
-        | PortErrorKind::Credentials
-        | PortErrorKind::CodeStorageExceeded
-        | PortErrorKind::Invalid
-        | PortErrorKind::Unreachable
-        | PortErrorKind::Unknown
-        | PortErrorKind::TooLarge
-        | PortErrorKind::Unverified
-        | PortErrorKind::Malformed => ReadFailureKind::Other,
-    };
-    ReadFailure {
-        kind,
-        message: error.to_string(),
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::contain::contained_now;
 use super::engine::{Engine, TargetPorts};
-use super::observe::{TargetObservation, is_out_of_reach, tell_unreadable};
+use super::observe::TargetObservation;
 use super::resolve::resolve;
+use super::unreadable::{is_out_of_reach, tell_unreadable};
 use crate::domain::{
     ChangeLimit, CommitId, DeployWindows, DesiredState, FunctionGlob, FunctionKey, FunctionName, Mode, ObservedState,
     TargetFailure, TargetName,
